@@ -35,12 +35,23 @@ KINDS = {
     ("NP1.0", "shank"): {**_NP1, "app": "20201024", "unused": [191]},
     ("NP2.0-1shank", "geom"): {**_NP2, "type": 2003, "part": "NP2003", "shanks": 1, "app": "20230815", "unused": []},
     ("NP2.0-1shank", "shank"): {
-        **_NP2_OLD, "type": 21, "part": "PRB2_1_2_0640_0", "shanks": 1, "app": "20201103", "unused": [127]},
+        **_NP2_OLD,
+        "type": 21,
+        "part": "PRB2_1_2_0640_0",
+        "shanks": 1,
+        "app": "20201103",
+        "unused": [127],
+    },
     ("NP2.0-4shank", "geom"): {**_NP2, "type": 2013, "part": "NP2013", "shanks": 4, "app": "20230815", "unused": []},
     ("NP2.0-4shank", "shank"): {
-        **_NP2_OLD, "type": 24, "part": "NP2010", "shanks": 4, "app": "20201103", "unused": [127]},
-    ("3A", "shank"): {
-        **_NP1, "app": "20180829", "unused": [36, 75, 112, 151, 188, 227, 264, 303, 340, 379]},
+        **_NP2_OLD,
+        "type": 24,
+        "part": "NP2010",
+        "shanks": 4,
+        "app": "20201103",
+        "unused": [127],
+    },
+    ("3A", "shank"): {**_NP1, "app": "20180829", "unused": [36, 75, 112, 151, 188, 227, 264, 303, 340, 379]},
 }
 # Which of the 48-channel blocks record the two lowest electrode blocks of each shank (the "stripe" at the tip).
 _STRIPE = {0: (0, 2), 1: (1, 3), 2: (4, 6), 3: (5, 7)}
@@ -175,6 +186,11 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ",".join(str(a) if a == b else f"{a}:{b}" for a, b in runs)
 
 
+def _pairs(text: str) -> dict[str, str]:
+    """Constant header keys, written `key=value key=value`."""
+    return dict(pair.split("=", 1) for pair in text.split())
+
+
 def _entries(head: str, entries: Iterable[str]) -> str:
     return f"({head})" + "".join(f"({e})" for e in entries)
 
@@ -188,9 +204,6 @@ class _Clock:
     def first_at(self, t):
         """Index, counted from the device's sample 0, of the first sample at or after true time t."""
         return np.ceil((np.asarray(t) - self.start_s) * self.true_rate).astype(np.int64)
-
-    def time_of(self, sample: int) -> float:
-        return self.start_s + sample / self.true_rate
 
 
 @dataclass
@@ -326,7 +339,8 @@ class _Imec:
         elif self.k["shanks"] == 1:
             imro = _entries(f"{self.k['type']},384", (f"{c} 1 0 {c}" for c in every))
         else:
-            imro = _entries(f"{self.k['type']},384", (f"{c} {s} 0 0 {e}" for c, (s, e) in enumerate(self._electrodes())))
+            electrodes = enumerate(self._electrodes())
+            imro = _entries(f"{self.k['type']},384", (f"{c} {s} 0 0 {e}" for c, (s, e) in electrodes))
         out = {"~imroTbl": imro}
 
         n_lf = CHANNELS if self.k["lf"] else 0
@@ -336,22 +350,21 @@ class _Imec:
             names.append(f"SY0;{CHANNELS + n_lf}:{CHANNELS + n_lf}")
         out["~snsChanMap"] = _entries(f"{CHANNELS},{n_lf},1", names)
 
-        sites, unused = self.sites(), self.k["unused"]
+        sites = [(*site, int(c not in self.k["unused"])) for c, site in enumerate(self.sites()) if c in self.channels]
         if self.flavour == "geom":
-            rows, apart = (12, 24) if self.k["lf"] else (16, 32)
-            mux = (" ".join(f"{apart * j + 2 * i} {apart * j + 2 * i + 1}" for j in range(CHANNELS // apart))
-                   for i in range(rows))
+            rows, apart = (12, 24) if self.k["lf"] else (16, 32)  # muxes take pairs of channels in turn
+            pairs = (
+                [(apart * j + 2 * i, apart * j + 2 * i + 1) for j in range(CHANNELS // apart)] for i in range(rows)
+            )
+            mux = (" ".join(f"{a} {b}" for a, b in row) for row in pairs)
             out["~muxTbl"] = _entries(f"{2 * CHANNELS // apart},{rows}", mux)
             pitch = 20 if self.k["lf"] else 15
             x0 = (27, 11) if self.k["lf"] else (27, 27)  # of even and odd rows
-            out["~snsGeomMap"] = _entries(
-                f"{self.k['part']},{self.k['shanks']},{0 if self.k['shanks'] == 1 else 250},70",
-                (f"{s}:{x0[r % 2] + 32 * c}:{pitch * r}:{int(ch not in unused)}"
-                 for ch, (s, c, r) in ((ch, sites[ch]) for ch in self.channels)))
+            head = f"{self.k['part']},{self.k['shanks']},{0 if self.k['shanks'] == 1 else 250},70"
+            out["~snsGeomMap"] = _entries(head, (f"{s}:{x0[r % 2] + 32 * c}:{pitch * r}:{u}" for s, c, r, u in sites))
         elif band == "ap":  # SpikeGLX left the shank map out of LF headers
-            out["~snsShankMap"] = _entries(
-                f"{self.k['shanks']},2,{480 if self.k['lf'] else 640}",
-                (f"{s}:{c}:{r}:{int(ch not in unused)}" for ch, (s, c, r) in ((ch, sites[ch]) for ch in self.channels)))
+            head = f"{self.k['shanks']},2,{480 if self.k['lf'] else 640}"
+            out["~snsShankMap"] = _entries(head, (f"{s}:{c}:{r}:{u}" for s, c, r, u in sites))
         return out
 
     def header(self, band: str, session: dict) -> dict[str, str]:
@@ -373,27 +386,38 @@ class _Imec:
             "typeThis": "imec",
         }
         if self.is_3a:
-            h |= {"imDoGainCor": "true", "imHpFlt": "300", "imNoLEDs": "true", "imProbeOpt": "3",
-                  "imProbeSN": str(self.serial), "imRoFile": "", "imSoftStart": "true", "imVersAPI": "4.3",
-                  "imVersBs": "0.3", "imVersHwr": "4.2", "syncImChan": str(SYNC_BIT), "syncImChanType": "0",
-                  "syncImThresh": "3", "typeEnabled": "imec,nidq" if session["nidq"] else "imec"}
+            h |= _pairs("""
+                imDoGainCor=true imHpFlt=300 imNoLEDs=true imProbeOpt=3 imRoFile= imSoftStart=true imVersAPI=4.3
+                imVersBs=0.3 imVersHwr=4.2 syncImChanType=0 syncImThresh=3
+            """)
+            h["imProbeSN"], h["syncImChan"] = str(self.serial), str(SYNC_BIT)
+            h["typeEnabled"] = "imec,nidq" if session["nidq"] else "imec"
             return h | self.tables(band)
-        slot, port = 2 + p.index // 4, 1 + p.index % 4
-        h |= {"imCalibrated": "true", "imDatBs_fw": "2.0.137", "imDatBsc_fw": "3.2.176", "imDatBsc_hw": "2.1",
-              "imDatBsc_pn": "NP2_QBSC_00", "imDatBsc_sn": "412", "imDatApi": "3.31", "imDatFx_hw": "4.13",
-              "imDatFx_pn": "NP2_FLEX_0", "imDatHs_pn": "NP2_HS_30", "imDatHs_sn": str(411 + p.index),
-              "imDatPrb_dock": "1", "imDatPrb_pn": k["part"], "imDatPrb_port": str(port), "imDatPrb_slot": str(slot),
-              "imDatPrb_sn": str(self.serial), "imDatPrb_type": str(k["type"]), "imLEDEnable": "false",
-              "imMaxInt": str(k["max_int"]), "imTrgRising": "true", "imTrgSource": "0", "nDataDirs": "1",
-              "syncImInputSlot": "2", "typeImEnabled": str(session["probes"]),
-              "typeNiEnabled": str(int(session["nidq"]))}
+        h |= _pairs("""
+            imCalibrated=true imDatApi=3.31 imDatBs_fw=2.0.137 imDatBsc_fw=3.2.176 imDatBsc_hw=2.1
+            imDatBsc_pn=NP2_QBSC_00 imDatBsc_sn=412 imDatFx_hw=4.13 imDatFx_pn=NP2_FLEX_0 imDatHs_pn=NP2_HS_30
+            imDatPrb_dock=1 imLEDEnable=false imTrgRising=true imTrgSource=0 nDataDirs=1 syncImInputSlot=2
+        """)
+        h |= {
+            "imDatHs_sn": str(411 + p.index),
+            "imDatPrb_pn": k["part"],
+            "imDatPrb_port": str(1 + p.index % 4),
+            "imDatPrb_slot": str(2 + p.index // 4),
+            "imDatPrb_sn": str(self.serial),
+            "imDatPrb_type": str(k["type"]),
+            "imMaxInt": str(k["max_int"]),
+            "typeImEnabled": str(session["probes"]),
+            "typeNiEnabled": str(int(session["nidq"])),
+        }
         if not k["lf"]:
-            h |= {"imDatFx_hw": "1.8", "imDatFx_pn": "NPM_FLEX_0", "imDatHs_pn": "NPM_HS_30"}
+            h |= _pairs("imDatFx_hw=1.8 imDatFx_pn=NPM_FLEX_0 imDatHs_pn=NPM_HS_30")
         if self.flavour == "shank":
             return h | {"imDatHs_fw": "5.1" if k["lf"] else "2.9", "imRoFile": ""} | self.tables(band)
-        h |= {"imDatApi": "3.60", "imDatBs_fw": "2.0.169", "imDatBsc_fw": "3.2.186", "imDatFx_sn": "0",
-              "imDatHs_hw": "5.1" if k["lf"] else "3.2", "imIsSvyRun": "false", "imSvyMaxBnk": "-1",
-              "imSvySecPerBnk": "35", "imroFile": "", "typeObEnabled": "0"}
+        h |= _pairs("""
+            imDatApi=3.60 imDatBs_fw=2.0.169 imDatBsc_fw=3.2.186 imDatFx_sn=0 imIsSvyRun=false imSvyMaxBnk=-1
+            imSvySecPerBnk=35 imroFile= typeObEnabled=0
+        """)
+        h["imDatHs_hw"] = "5.1" if k["lf"] else "3.2"
         if band == "lf":
             h["imChan0lfGain"] = str(self.gains("lf")[0])
         else:
@@ -424,13 +448,22 @@ class _Imec:
         for u in range(self.p.units):
             column = int((u + 0.5) * n / self.p.units)
             channel, uv = self.channels[column], rng.uniform(150e-6, 300e-6)
-            columns = np.array([i for i in range(max(0, column - 4), min(n, column + 5))
-                                if abs(self.channels[i] - channel) <= 4])
+            columns = np.array(
+                [i for i in range(max(0, column - 4), min(n, column + 5)) if abs(self.channels[i] - channel) <= 4]
+            )
             fall = np.exp(-np.abs(np.array(self.channels)[columns] - channel) / 2)
             peak = np.minimum(uv / volts[columns], 0.35 * self.k["max_int"]) * fall
             wave = np.rint(np.outer(shape, peak)).astype("<i2")
-            units.append({"unit": u, "channel": channel, "column": column,
-                          "counts": int(wave[20, np.searchsorted(columns, column)]), "columns": columns, "wave": wave})
+            units.append(
+                {
+                    "unit": u,
+                    "channel": channel,
+                    "column": column,
+                    "counts": int(wave[20, np.searchsorted(columns, column)]),
+                    "columns": columns,
+                    "wave": wave,
+                }
+            )
         return units
 
 
@@ -484,41 +517,55 @@ class _Ni:
         gain = np.repeat([n.mn_gain, n.ma_gain, 1.0], [n.mn, n.ma, n.xa])
         return n.ai_range / (n.max_int or 32768) / gain
 
-    def header(self, session: dict) -> dict[str, str]:
+    def header(self, band: str, session: dict) -> dict[str, str]:
         n, c = self.n, self.mux
         counts = f"{n.mn},{n.ma},{n.xa},{self.words}"
         mn, ma = n.mn // c, n.ma // c
         names = [f"MN{i // c}C{i % c}" for i in range(n.mn)] + [f"MA{i // c}C{i % c}" for i in range(n.ma)]
         names += [f"XA{i}" for i in range(n.xa)] + [f"XD{i}" for i in range(self.words)]
-        h = {
-            "acqMnMaXaDw": counts, "appVersion": "20230815" if n.max_int else "20190327",
-            "nSavedChans": str(self.analog + self.words), "niAiRangeMax": _number(n.ai_range),
-            "niAiRangeMin": _number(-n.ai_range), "niAiTermination": "Default", "niClockLine1": "Internal",
-            "niClockSource": f"PXI1Slot7_Int : {n.rate:.6f}", "niDev1": "PXI1Slot7", "niDev1ProductName": "PXIe-6363",
-            "niMAChans1": _ranges(range(mn, mn + ma)), "niMAGain": _number(n.ma_gain),
-            "niMNChans1": _ranges(range(mn)), "niMNGain": _number(n.mn_gain), "niMuxFactor": str(c),
-            "niSampRate": _number(n.rate), "niStartEnable": "false", "niStartLine": "PXI1Slot7/port0/line0",
-            "niXAChans1": _ranges(range(mn + ma, mn + ma + n.xa)), "niXDBytes1": str(self.bytes),
-            "niXDChans1": _ranges(range(n.lines)), "snsMnMaXaDw": counts, "snsSaveChanSubset": "all",
-            "syncNiChan": str(n.sync_line), "syncNiChanType": "0", "syncNiThresh": "1.1", "syncSourceIdx": "3",
-            "typeThis": "nidq",
-            "~snsChanMap": _entries(f"{mn},{ma},{c},{n.xa},{self.words}", (f"{s};{i}:{i}" for i, s in enumerate(names))),
+        h = _pairs("""
+            niAiTermination=Default niClockLine1=Internal niDev1=PXI1Slot7 niDev1ProductName=PXIe-6363
+            niStartEnable=false niStartLine=PXI1Slot7/port0/line0 snsSaveChanSubset=all syncNiChanType=0
+            syncNiThresh=1.1 syncSourceIdx=3 typeThis=nidq
+        """)
+        h |= {
+            "acqMnMaXaDw": counts,
+            "appVersion": "20230815" if n.max_int else "20190327",
+            "nSavedChans": str(self.analog + self.words),
+            "niAiRangeMax": _number(n.ai_range),
+            "niAiRangeMin": _number(-n.ai_range),
+            "niClockSource": f"PXI1Slot7_Int : {n.rate:.6f}",
+            "niMAChans1": _ranges(range(mn, mn + ma)),
+            "niMAGain": _number(n.ma_gain),
+            "niMNChans1": _ranges(range(mn)),
+            "niMNGain": _number(n.mn_gain),
+            "niMuxFactor": str(c),
+            "niSampRate": _number(n.rate),
+            "niXAChans1": _ranges(range(mn + ma, mn + ma + n.xa)),
+            "niXDBytes1": str(self.bytes),
+            "niXDChans1": _ranges(range(n.lines)),
+            "snsMnMaXaDw": counts,
+            "syncNiChan": str(n.sync_line),
+            "~snsChanMap": _entries(
+                f"{mn},{ma},{c},{n.xa},{self.words}", (f"{s};{i}:{i}" for i, s in enumerate(names))
+            ),
             "~snsShankMap": _entries(f"1,2,{n.mn // 2}", (f"0:{i % 2}:{i // 2}:1" for i in range(n.mn))),
-        }  # fmt: skip
+        }
         if session["3A"]:
             h["typeEnabled"] = "imec,nidq"
         else:
             h |= {"typeImEnabled": str(session["probes"]), "typeNiEnabled": "1"}
         if n.max_int:
-            h |= {"niMaxInt": str(n.max_int), "nDataDirs": "1", "imErrFlags_IS_CT_SR_LK_PP_SY": "0 0 0 0 0 0",
-                  "typeObEnabled": "0"}
+            h |= _pairs(f"niMaxInt={n.max_int} nDataDirs=1 typeObEnabled=0")
+            h["imErrFlags_IS_CT_SR_LK_PP_SY"] = "0 0 0 0 0 0"
         return h
 
     def noise(self, rng, longest: int) -> _Noise:
         size = self.n.max_int or 32768
         n = self.analog
-        return _Noise(rng, longest, np.full(n, 3.0), rng.uniform(-0.1, 0.1, n) * size, np.full(n, 0.1 * size),
-                      self.words, (1, 12))
+        return _Noise(
+            rng, longest, np.full(n, 3.0), rng.uniform(-0.1, 0.1, n) * size, np.full(n, 0.1 * size), self.words, (1, 12)
+        )
 
 
 # ---------------------------------------------------------------- the run
@@ -529,6 +576,135 @@ def _write_meta(path: Path, header: dict[str, str], newline: str) -> None:
     path.write_bytes("".join(f"{k}={header[k]}{newline}" for k in sorted(header)).encode("latin-1"))
 
 
+@dataclass
+class _Run:
+    out_dir: Path
+    gates: list[int]
+    triggers: list[int]
+    seconds: float
+    gap_s: float
+    folder_per_probe: bool
+    catgt: bool
+    sha1: bool
+    created: datetime
+    session: dict  # what headers say of the other devices
+    truth: Truth
+
+    def __post_init__(self):
+        if self.catgt:
+            self.gap_s = 0.0
+        self.gate_s = len(self.triggers) * (self.seconds + self.gap_s)
+        self.length_s = self.gate_s if self.catgt else self.seconds  # of one file
+        self.starts = {t: i * (self.seconds + self.gap_s) for i, t in enumerate(self.triggers)}
+        if self.catgt:
+            self.starts = {"cat": 0.0}
+        self.sync = np.arange(-2, int(self.gate_s) + 3, dtype=float)
+
+    def places(self, clock: _Clock, unit: int = 1) -> dict[tuple, tuple[int, int]]:
+        """(gate, trigger) -> first sample and count, both whole units."""
+        n = max(unit, int(self.length_s * clock.true_rate) // unit * unit)
+        firsts = {t: -(-int(clock.first_at(start)) // unit) * unit for t, start in self.starts.items()}
+        if min(firsts.values()) < 0:
+            raise ValueError("a device starts after the first trigger: start_s must be 0 or less")
+        return {(g, t): (first, n) for g in self.gates for t, first in firsts.items()}
+
+    def write_probe(self, d: _Imec) -> None:
+        seed, sync_bit = self.truth.seed, SYNC_BIT
+        places = self.places(d.clock, 12 if d.k["lf"] else 1)  # whole LF samples where there is an LF band
+        for band in d.bands:
+            every = 12 if band == "lf" else 1
+            rng = np.random.default_rng([seed, 1, d.p.index, every])
+            noise = d.noise(band, rng, max(n for _, n in places.values()) // every)
+            units = d.make_units(np.random.default_rng([seed, 2, d.p.index])) if band == "ap" else []
+            for (gate, trigger), (first, n) in places.items():
+                first, n = first // every, n // every
+                on, off = (-(-d.clock.first_at(t) // every) - first for t in (self.sync, self.sync + 0.5))
+                sync = _Line.from_pulses(on, off, n) if d.p.save_sync else None
+                rng = np.random.default_rng([seed, 3, d.p.index, gate, 0 if self.catgt else trigger + 1])
+                trains = [_spike_samples(rng, n, d.clock.true_rate, d.p.firing_rate_hz) for _ in units]
+                when = np.concatenate([np.empty(0, np.int64), *trains])
+                order = np.argsort(when, kind="stable")
+                who = np.repeat(np.arange(len(trains)), [len(x) for x in trains])[order]
+                when = when[order]
+
+                def finish(block, start, sync=sync, when=when, who=who, units=units):
+                    _add_spikes(block, start, when, who, units)
+                    if sync:
+                        sync.put(block.view("<u2")[:, -1], start, sync_bit)
+
+                said = ("unit", "channel", "column", "counts")
+                spikes = [
+                    {k: unit[k] for k in said} | {"samples": x.tolist()} for unit, x in zip(units, trains, strict=True)
+                ]
+                rising, falling = sync.edges() if sync else ([], [])
+                known = {"channels": d.channels, "volts_per_count": d.volts(band).tolist(), "spikes": spikes}
+                known |= {"sync_rising": rising, "sync_falling": falling}
+                self.write_file(d, band, gate, trigger, first, n, noise, finish, known)
+
+    def write_nidq(self, d: _Ni) -> None:
+        seed, sync_line = self.truth.seed, d.n.sync_line
+        places = self.places(d.clock)
+        noise = d.noise(np.random.default_rng([seed, 4]), max(n for _, n in places.values()))
+        for (gate, trigger), (first, n) in places.items():
+            pulses = {sync_line: (self.sync, 0.5)} if d.n.lines else {}
+            for p in d.pulses:
+                rng = np.random.default_rng([seed, 5, gate, p.line])
+                k = np.arange(max(0, int((self.gate_s - p.start_s) * p.rate_hz) + 1))
+                pulses[p.line] = (p.start_s + (k + p.jitter * rng.random(len(k))) / p.rate_hz, p.width_s)
+            lines = {}
+            for i, (on, width) in sorted(pulses.items()):
+                lines[i] = _Line.from_pulses(d.clock.first_at(on) - first, d.clock.first_at(on + width) - first, n)
+
+            def finish(block, start, lines=lines):
+                for i, line in lines.items():
+                    line.put(block.view("<u2")[:, d.analog + i // 16], start, i % 16)
+
+            edges = {i: dict(zip(("rising", "falling"), line.edges(), strict=True)) for i, line in lines.items()}
+            sync = edges.get(sync_line, {"rising": [], "falling": []})
+            known = {"channels": list(range(d.analog)), "volts_per_count": d.volts().tolist(), "lines": edges}
+            known |= {"sync_rising": sync["rising"], "sync_falling": sync["falling"]}
+            self.write_file(d, "nidq", gate, trigger, first, n, noise, finish, known)
+
+    def write_file(self, d, band: str, gate: int, trigger, first: int, n: int, noise: _Noise, finish, known) -> None:
+        run, every = self.truth.run, 12 if band == "lf" else 1
+        folder = f"{'catgt_' if self.catgt else ''}{run}_g{gate}"
+        if self.folder_per_probe and d.device not in ("nidq", "imec"):
+            folder += f"/{run}_g{gate}_{d.device}"
+        stem = f"{folder}/{run}_g{gate}_t{trigger}.{d.device}" + ("" if band == "nidq" else f".{band}")
+        (self.out_dir / folder).mkdir(parents=True, exist_ok=True)
+        digest = _write_blocks(self.out_dir / f"{stem}.bin", n, noise, finish, self.sha1 and not self.catgt)
+
+        rate, true_rate = d.clock.rate / every, d.clock.true_rate / every
+        elapsed = int(self.gates.index(gate) * (self.gate_s + 60)) + int(self.starts[trigger])
+        created = original = (self.created + timedelta(seconds=elapsed)).isoformat()
+        header = d.header(band, self.session)
+        if self.catgt:
+            created = (self.created + timedelta(days=1, seconds=elapsed)).isoformat()
+            first_t, last_t = self.triggers[0], self.triggers[-1]
+            header |= {
+                "catGTCmdline0": f"<CatGT -dir=D:/SGL_DATA -run={run} -g={gate} -t={first_t},{last_t} -prb_fld>",
+                "catGVals": f"{gate},{gate}",
+                "catNFiles": str(len(self.triggers)),
+                "catTVals": f"{first_t},{last_t}",
+                "fileCreateTime_original": original,
+            }
+        header |= _pairs("gateMode=Immediate trigMode=Immediate syncSourcePeriod=1 userNotes=")
+        header |= {
+            "fileCreateTime": created,
+            "fileName": f"D:/SGL_DATA/{stem}.bin",
+            "fileSHA1": digest,
+            "fileSizeBytes": str(n * noise.width * 2),
+            "fileTimeSecs": _number(n / rate),
+            "firstSample": str(first),
+        }
+        _write_meta(self.out_dir / f"{stem}.meta", header, "\n" if self.catgt else "\r\n")
+        known |= {"path": f"{stem}.bin", "meta": f"{stem}.meta", "device": d.device, "band": band}
+        known |= {"gate": gate, "trigger": trigger, "n_samples": n, "n_channels": noise.width}
+        known |= {"rate": rate, "true_rate": true_rate, "first_sample": first}
+        known |= {"start_s": d.clock.start_s + first / true_rate, "create_time": created, "sha1": digest}
+        self.truth.files.append(FileTruth(**known))
+
+
 def write_run(
     out_dir,
     *,
@@ -536,7 +712,7 @@ def write_run(
     gates: Sequence[int] = (0,),
     triggers: Sequence[int] = (0,),
     probes: Sequence[Probe] = (Probe(),),
-    nidq: Nidq | None = Nidq(),  # noqa: B008 (frozen)
+    nidq: Nidq | None = Nidq(),
     seconds: float = 2.0,
     seed: int = 0,
     trigger_gap_s: float = 0.75,
@@ -551,118 +727,31 @@ def write_run(
     catgt: one _tcat file a gate, as CatGT would join its triggers, here without gaps between them.
     sha1: False leaves fileSHA1=0, which is faster.
     """
-    out_dir = Path(out_dir)
     imecs = [_Imec(p) for p in probes]
     if len({i.device for i in imecs}) < len(imecs) or (len(imecs) > 1 and any(i.is_3a for i in imecs)):
         raise ValueError("probes need different indices, and a phase 3A probe runs alone")
     ni = _Ni(nidq) if nidq else None
-    session = {"probes": len(imecs), "nidq": ni is not None, "3A": any(i.is_3a for i in imecs)}
     truth = Truth(run, seed, str(out_dir))
     for d in [*imecs, *([ni] if ni else [])]:
         truth.devices[d.device] = DeviceTruth(d.clock.start_s, d.clock.rate, d.clock.true_rate)
-
-    gap = 0.0 if catgt else trigger_gap_s
-    length = seconds * len(triggers) if catgt else seconds
-    starts = {"cat": 0.0} if catgt else {t: i * (seconds + gap) for i, t in enumerate(triggers)}
-    gate_length = len(triggers) * (seconds + gap)
-    created = datetime.fromisoformat(create_time)
-    sync_on = np.arange(-2, int(gate_length) + 3, dtype=float)
-
-    def place(device: str, band: str, gate: int, trigger) -> tuple[Path, str]:
-        folder = f"{'catgt_' if catgt else ''}{run}_g{gate}"
-        if folder_per_probe and device not in ("nidq", "imec"):
-            folder += f"/{run}_g{gate}_{device}"
-        (out_dir / folder).mkdir(parents=True, exist_ok=True)
-        stem = f"{folder}/{run}_g{gate}_t{trigger}.{device}" + ("" if band == "nidq" else f".{band}")
-        return out_dir / stem, stem
-
-    def write_file(d, band, gate, trigger, first, n, noise, finish, header, **known) -> None:
-        path, stem = place(d.device, band, gate, trigger)
-        digest = _write_blocks(Path(f"{path}.bin"), n, noise, finish, sha1 and not catgt)
-        rate = d.clock.rate / (12 if band == "lf" else 1)
-        true_rate = d.clock.true_rate / (12 if band == "lf" else 1)
-        gate_start = created + timedelta(seconds=int(gates.index(gate) * (gate_length + 60)))
-        when = (gate_start + timedelta(seconds=int(starts[trigger]))).isoformat()
-        header |= {
-            "fileCreateTime": when, "fileName": f"D:/SGL_DATA/{stem}.bin", "fileSHA1": digest,
-            "fileSizeBytes": str(n * noise.width * 2), "fileTimeSecs": _number(n / rate), "firstSample": str(first),
-            "gateMode": "Immediate", "trigMode": "Immediate", "syncSourcePeriod": "1", "userNotes": "",
-        }  # fmt: skip
-        if catgt:
-            header |= {
-                "catGTCmdline0": f"<CatGT -dir=D:/SGL_DATA -run={run} -g={gate} -t={triggers[0]},{triggers[-1]}>",
-                "catGVals": f"{gate},{gate}", "catNFiles": str(len(triggers)),
-                "catTVals": f"{triggers[0]},{triggers[-1]}", "fileCreateTime_original": when,
-            }  # fmt: skip
-            header["fileCreateTime"] = (datetime.fromisoformat(when) + timedelta(days=1)).isoformat()
-        _write_meta(Path(f"{path}.meta"), header, "\n" if catgt else "\r\n")
-        truth.files.append(FileTruth(
-            f"{stem}.bin", f"{stem}.meta", d.device, band, gate, trigger, n, noise.width, rate, true_rate, first,
-            d.clock.start_s + first / true_rate, header["fileCreateTime"], digest, **known))  # fmt: skip
-
-    gates = list(gates)
-    for d in imecs:
-        at = {}  # (gate, trigger) -> first sample and count at the AP rate; whole LF samples where there are any
-        unit = 12 if d.k["lf"] else 1
-        for g in gates:
-            for t, start in starts.items():
-                first = -(-int(d.clock.first_at(start)) // unit) * unit
-                at[g, t] = first, max(unit, int(length * d.clock.true_rate) // unit * unit)
-        if min(first for first, _ in at.values()) < 0:
-            raise ValueError(f"{d.device} starts after the first trigger: start_s must be 0 or less")
-        for b, band in enumerate(d.bands):
-            every = 12 if band == "lf" else 1
-            rng = np.random.default_rng([seed, 1, d.p.index, b])
-            noise = d.noise(band, rng, max(n for _, n in at.values()) // every)
-            units = d.make_units(np.random.default_rng([seed, 2, d.p.index])) if band == "ap" else []
-            for (g, t), (first, n) in at.items():
-                first, n = first // every, n // every
-                on, off = (-(-d.clock.first_at(x) // every) - first for x in (sync_on, sync_on + 0.5))
-                sync = _Line.from_pulses(on, off, n)
-                draw = np.random.default_rng([seed, 3, d.p.index, g, 999 if t == "cat" else t])
-                trains = [_spike_samples(draw, n, d.clock.true_rate, d.p.firing_rate_hz) for _ in units]
-                when = np.concatenate([*trains, np.empty(0, np.int64)])
-                who = np.repeat(np.arange(len(trains)), [len(x) for x in trains])
-                order = np.argsort(when, kind="stable")
-                when, who = when[order], who[order]
-
-                def finish(block, start, sync=sync, when=when, who=who, units=units, d=d):
-                    _add_spikes(block, start, when, who, units)
-                    if d.p.save_sync:
-                        sync.put(block.view("<u2")[:, -1], start, SYNC_BIT)
-
-                rising, falling = sync.edges() if d.p.save_sync else ([], [])
-                spikes = [{k: u[k] for k in ("unit", "channel", "column", "counts")} | {"samples": x.tolist()}
-                          for u, x in zip(units, trains, strict=True)]  # fmt: skip
-                write_file(d, band, g, t, first, n, noise, finish, d.header(band, session), channels=d.channels,
-                           volts_per_count=d.volts(band).tolist(), sync_rising=rising, sync_falling=falling,
-                           spikes=spikes)  # fmt: skip
+    writer = _Run(
+        out_dir=Path(out_dir),
+        gates=list(gates),
+        triggers=list(triggers),
+        seconds=seconds,
+        gap_s=trigger_gap_s,
+        folder_per_probe=folder_per_probe,
+        catgt=catgt,
+        sha1=sha1,
+        created=datetime.fromisoformat(create_time),
+        session={"probes": len(imecs), "nidq": ni is not None, "3A": any(i.is_3a for i in imecs)},
+        truth=truth,
+    )
+    for imec in imecs:
+        writer.write_probe(imec)
     if ni:
         truth.line_names = {p.line: p.name for p in ni.pulses} | ({nidq.sync_line: "sync"} if nidq.lines else {})
-        n = max(1, int(length * ni.clock.true_rate))
-        noise = ni.noise(np.random.default_rng([seed, 4]), n)
-        for g in gates:
-            times = {nidq.sync_line: (sync_on, 0.5)} if nidq.lines else {}
-            for p in ni.pulses:
-                draw = np.random.default_rng([seed, 5, g, p.line])
-                k = np.arange(max(0, int((gate_length - p.start_s) * p.rate_hz) + 1))
-                times[p.line] = (p.start_s + (k + p.jitter * draw.random(len(k))) / p.rate_hz, p.width_s)
-            for t, start in starts.items():
-                first = int(ni.clock.first_at(start))
-                if first < 0:
-                    raise ValueError("nidq starts after the first trigger: start_s must be 0 or less")
-                lines = {i: _Line.from_pulses(ni.clock.first_at(on) - first, ni.clock.first_at(on + w) - first, n)
-                         for i, (on, w) in sorted(times.items())}  # fmt: skip
-
-                def finish(block, start, lines=lines):
-                    for i, line in lines.items():
-                        line.put(block.view("<u2")[:, ni.analog + i // 16], start, i % 16)
-
-                edges = {i: dict(zip(("rising", "falling"), line.edges(), strict=True)) for i, line in lines.items()}
-                sync = edges.get(nidq.sync_line, {"rising": [], "falling": []})
-                write_file(ni, "nidq", g, t, first, n, noise, finish, ni.header(session),
-                           channels=list(range(ni.analog)), volts_per_count=ni.volts().tolist(),
-                           sync_rising=sync["rising"], sync_falling=sync["falling"], lines=edges)  # fmt: skip
+        writer.write_nidq(ni)
     if truth_file is not None:
         Path(truth_file).write_text(truth.to_json())
     return truth

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit import __version__
-from nwbkit.alignment.clocks import Resolution, resolve
-from nwbkit.errors import DamagedInput, MissingFact, OutputExists, UsageError
-from nwbkit.session import OpenSession, fingerprint, load_sources, open_session
-from nwbkit.streams import Array, Stream
+from nwbkit.dry_run import describe
+from nwbkit.errors import IOFailure, OutputExists, UsageError
+from nwbkit.preparing import (
+    Settled,
+    merged_metadata,
+    planned,
+    read_alignment,
+    read_plan,
+    settle,
+)
+from nwbkit.session import load_sources, open_session
+from nwbkit.sidecar import make_sidecar, sidecar_path
+from nwbkit.streams import Array
 
 if TYPE_CHECKING:
+    from pynwb import NWBFile
+
     from nwbkit.documents.conversion import ConversionDocument
     from nwbkit.nwb.assemble import Written
+    from nwbkit.storage.digests import DatasetDigest
     from nwbkit.storage.holes import Hole
+    from nwbkit.storage.publish import Publication
 
 #: ``(label, total bytes)`` -> a context manager whose value is called with bytes done.
 ProgressFactory = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -85,16 +96,280 @@ class _Work:
     """A conversion under way."""
 
     request: Request
-    session: OpenSession
-    streams: list[tuple[str, Stream]]
-    metadata: Any
-    start: datetime
-    clocks: Resolution
-    fingerprints: dict[Path, str]
-    identifier: str
+    settled: Settled
     identity: str
-    plans: dict[str, Any]
+    plans: dict[str, dict[str, Any]]
     holes: list[Hole] = field(default_factory=list)
     written: dict[str, Written] = field(default_factory=dict)
+    expected: dict[str, DatasetDigest] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
-    measured: dict[str, float] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What was asked for that changes what is written."""
+        return {
+            "segments": self.request.segments,
+            "stub": self.request.stub,
+            "salvage": self.request.salvage,
+        }
+
+    def clocked(self, name: str, began: float) -> None:
+        """Record how long a step took, in seconds."""
+        self.measured[name] = round(time.perf_counter() - began, 3)
+
+
+def convert(request: Request, *, progress: ProgressFactory | None = None) -> Result:
+    """Convert one session into one proven NWB file.
+
+    Parameters
+    ----------
+    request : Request
+    progress : callable, optional
+        Makes the progress bar.
+
+    Raises
+    ------
+    nwbkit.errors.NwbkitError
+        Whatever went wrong; an output that was there before is untouched then.
+    """
+    from nwbkit.storage.publish import Publication
+
+    out = Path(request.output)
+    _check_request(request, out)
+    document = load_sources(request.inputs, format=request.format)
+    with open_session(
+        document,
+        session=request.session,
+        sets=request.sets,
+        only=request.only,
+        exclude=request.exclude,
+        salvage=request.salvage,
+    ) as session:
+        metadata = merged_metadata(session, request.metadata, request.set_meta)
+        settled = settle(
+            session,
+            metadata=metadata,
+            timezone=request.timezone,
+            offsets=request.offsets,
+            aligned=read_alignment(request.alignment),
+            unaligned=request.unaligned,
+            stub=request.stub,
+        )
+        plans = read_plan(request.plan)
+        identity = settled.identity(plan=plans, segments=request.segments, stub=request.stub)
+        work = _Work(request, settled, identity, plans)
+        if request.dry_run:
+            _assemble(work)
+            return Result(None, report=describe(settled, request.output, work.holes, work.written))
+        if request.skip_existing and out.exists():
+            return _skip(work, out)
+        tmp_dir = Path(request.tmp_dir) if request.tmp_dir else None
+        with Publication(out, overwrite=request.overwrite, tmp_dir=tmp_dir) as publication:
+            sidecar = _write(work, publication.part, progress or _silent)
+            _publish(work, publication, sidecar)
+        return Result(sidecar, status=3 if sidecar.losses else 0)
+
+
+def _check_request(request: Request, out: Path) -> None:
+    if not out.name.endswith(".nwb"):
+        if out.name.endswith(".nwb.zarr"):
+            raise UsageError("Zarr output is not available in this version", hint="-o OUT.nwb")
+        raise UsageError(f"'{request.output}' does not end in .nwb", hint="-o OUT.nwb")
+    if request.overwrite and request.skip_existing:
+        raise UsageError("--overwrite and --skip-existing exclude each other")
+    if request.stub is not None and not request.stub > 0:
+        raise UsageError(f"'--stub' takes a positive number of seconds, not '{request.stub}'")
+    if not (request.overwrite or request.skip_existing or request.dry_run) and out.exists():
+        raise OutputExists(f"'{out}' exists", hint="--overwrite, or --skip-existing")
+
+
+def _assemble(work: _Work) -> NWBFile:
+    """Build the NWBFile with holes; fills ``work.holes``, ``work.written``, ``work.expected``."""
+    from nwbkit.nwb.assemble import assemble
+    from nwbkit.storage.holes import hole
+
+    def make_hole(key: str, array: Array) -> Any:
+        made = hole(
+            array.shape,
+            array.dtype,
+            planned(work.plans, key, array.shape, array.dtype),
+            source=array,
+            key=key,
+        )
+        work.holes.append(made)
+        return made.placeholder
+
+    settled = work.settled
+    assembled = assemble(
+        settled.streams,
+        settled.facts,
+        identifier=settled.identifier,
+        start=settled.start,
+        description=_sentence(work),
+        source_script=f"nwbkit {__version__}, inputs {work.identity}",
+        maps=settled.clocks.maps,
+        remarks=settled.clocks.remarks,
+        make_hole=make_hole,
+        segments=work.request.segments,
+    )
+    work.written, work.expected = assembled.written, assembled.expected
+    return assembled.nwbfile
+
+
+def _sentence(work: _Work) -> str:
+    """What the session is, in one factual sentence: formats, names, streams."""
+    from nwbkit.formats import registry
+
+    known = registry.formats()
+    readers = work.settled.session.readers
+    parts = []
+    for reader in readers:
+        streams = [a.partition("/")[2] for a, _ in work.settled.streams if _of(a, reader.source.id)]
+        if streams:
+            title = known[reader.source.format].title
+            parts.append(f"{title} '{reader.source.id}' ({', '.join(streams)})")
+    return "; ".join(parts)
+
+
+def _of(address: str, source_id: str) -> bool:
+    return address.partition("/")[0] == source_id
+
+
+def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocument:
+    """Write, fill and prove the unpublished file; returns its sidecar."""
+    from nwbkit.nwb.identity import assign_object_ids
+    from nwbkit.nwb.skeleton import write_skeleton
+    from nwbkit.storage import pipeline
+    from nwbkit.storage.summary import summarise
+
+    request = work.request
+    began = time.perf_counter()
+    nwbfile = _assemble(work)
+    write_skeleton(nwbfile, part, work.holes)
+    assign_object_ids(part, work.settled.identifier)
+    work.clocked("skeleton_s", began)
+
+    began = time.perf_counter()
+    total = sum(h.nbytes for h in work.holes)
+    with progress("converting", total * (2 if request.prove == "full" else 1)) as done:
+        filled = pipeline.fill(
+            part, work.holes, jobs=request.jobs, max_memory=request.max_memory, progress=done
+        )
+        work.clocked("fill_s", began)
+        if request.prove == "full":
+            began = time.perf_counter()
+            _prove(work, part, filled.digests, done)
+            work.clocked("prove_s", began)
+    summary = summarise(part, filled.digests)
+    work.measured.update(
+        raw_bytes=filled.measured.raw,
+        stored_bytes=filled.measured.stored,
+        workers=filled.measured.workers,
+        lock_wait_s=round(filled.measured.lock_wait_s, 3),
+        total_s=round(time.perf_counter() - work.began, 3),
+    )
+    return make_sidecar(
+        work.settled,
+        output=Path(request.output),
+        part=part,
+        identity=work.identity,
+        choices=work.choices,
+        holes=work.holes,
+        written=work.written,
+        digests=filled.digests,
+        summary=summary,
+        prove=request.prove,
+        measured=work.measured,
+    )
+
+
+def _prove(
+    work: _Work, part: Path, digests: dict[str, DatasetDigest], done: Callable[[int], None]
+) -> None:
+    """Decode every chunk of the unpublished file and hold it against what left the readers.
+
+    Raises
+    ------
+    nwbkit.errors.IOFailure
+        Where they differ; nothing is published then.
+    """
+    from nwbkit.proving import check_arrays, check_expected
+
+    request = work.request
+    problems, _ = check_arrays(
+        part, digests, jobs=request.jobs, max_memory=request.max_memory, progress=done
+    )
+    problems.update(check_expected(part, work.expected))
+    for name, problem in problems.items():
+        raise IOFailure(
+            f"what was written is not what was read: '{name}' {problem}",
+            hint="nothing was published; check the disk and memory of this machine, then run again",
+        )
+
+
+def _skip(work: _Work, out: Path) -> Result:
+    """The output exists: from the same inputs it is touched, from others it is refused."""
+    from nwbkit.documents import envelope
+    from nwbkit.documents.conversion import ConversionDocument
+
+    path = sidecar_path(out)
+    if not path.exists():
+        raise OutputExists(
+            f"'{out}' exists and has no sidecar to tell what it was made from", hint="--overwrite"
+        )
+    sidecar = envelope.read(path, ConversionDocument)
+    if sidecar.identity != work.identity:
+        raise OutputExists(
+            f"'{out}' exists from other inputs: {_changed(work, sidecar)}", hint="--overwrite"
+        )
+    os.utime(out)
+    return Result(sidecar, skipped=True)
+
+
+def _changed(work: _Work, sidecar: ConversionDocument) -> str:
+    """Which of the inputs differs from what the sidecar records, in a few words."""
+    changes = []
+    recorded = {i.fingerprint for i in sidecar.inputs}
+    if recorded != set(work.settled.fingerprints.values()):
+        changes.append("source files")
+    if sidecar.metadata.plain() != work.settled.metadata_body:
+        changes.append("metadata")
+    clocks = {n: c.offset_s for n, c in sidecar.alignment.items()}
+    if clocks != {n: m.offset_s for n, m in work.settled.clocks.maps.items()}:
+        changes.append("alignment")
+    return " and ".join(changes) + " changed" if changes else "options or nwbkit's version changed"
+
+
+def _publish(work: _Work, publication: Publication, sidecar: ConversionDocument) -> None:
+    from nwbkit.documents import envelope
+
+    folder = Path(os.path.abspath(work.request.output)).parent
+    text = envelope.dumps(sidecar, relative_to=folder)
+    depfile = None
+    if work.request.depfile:
+        rule = make_rule(work.request.output, work.settled.session.files())
+        depfile = (Path(work.request.depfile), os.fsencode(rule))
+    publication.publish(text.encode(), depfile=depfile)
+
+
+def make_rule(target: str, sources: Sequence[Path]) -> str:
+    """A Make rule that names every source file of `target`, and each as a target of its own.
+
+    The second part lets Make go on when a source file has been deleted.
+    """
+    names = [_escape(os.fspath(p)) for p in sources]
+    lines = [f"{_escape(target)}: " + " \\\n  ".join(names)]
+    lines += [f"{name}:" for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def _escape(path: str) -> str:
+    for character in ("\\", " ", "#", "%", ":"):
+        path = path.replace(character, "\\" + character)
+    return path.replace("$", "$$")
+
+
+@contextmanager
+def _silent(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda done: None

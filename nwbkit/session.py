@@ -226,7 +226,9 @@ def _refuse_tie(source: SourceEntry) -> None:
         )
 
 
-def _typed_options(sources: Sequence[SourceEntry], sets: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _typed_options(
+    sources: Sequence[SourceEntry], sets: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Options of each source: those of the document, then ``--set``, in their types."""
     from nwbkit.formats import registry
 

@@ -7,19 +7,19 @@ library only and reads no more than headers; ``open`` imports what it needs insi
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from nwbkit.errors import UsageError
-from nwbkit.streams import Clock, Stream
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # detecting raw data must not load numpy
+    import numpy.typing as npt
+
     from nwbkit.formats.listing import Listing
+    from nwbkit.streams import Clock, Stream
 
 Room = Literal[
     "recording",
@@ -112,7 +112,7 @@ class Option:
                 value = int(text)
             elif self.type == "float":
                 value = float(text)
-                if not np.isfinite(value):
+                if not math.isfinite(value):
                     raise ValueError
             elif self.type == "bool":
                 value = _parse_bool(text)
@@ -225,9 +225,29 @@ class Reader:
         """
         return None
 
+    def reread_facts(self, stream_id: str) -> dict[str, Any] | None:
+        """Scale and times of an array stream by a second, independent way.
+
+        Returns
+        -------
+        dict or None
+            ``gain`` and ``offset`` (float64, one per channel or one), ``rate`` (Hz) and
+            ``segments`` (tuple of Segment, on the stream's clock); None where there is no
+            second way. It must share no code with what opens the source.
+        """
+        return None
+
     def reread_table(self, stream_id: str) -> dict[str, npt.NDArray[Any]] | None:
         """The rows of a table stream by a second, independent way; None where there is none."""
         return None
+
+    def audit(self, progress: Callable[[int], None] | None = None) -> list[str]:
+        """Hold the data against the digests that the files themselves carry.
+
+        Reads every byte. Returns one sentence per file that disagrees, naming file, field,
+        expected and found; `progress` is called with the number of bytes just read.
+        """
+        return []
 
     def stream(self, stream_id: str) -> Stream:
         """The stream called `stream_id`."""
@@ -264,6 +284,9 @@ class Format:
     options : tuple of Option
     supersedes : tuple of str
         Format ids whose claims on the same files yield to this one.
+    fallback : bool
+        Looks at files of a general kind (csv, tiff, wav): is shown only what no other
+        format claimed.
     """
 
     id: str
@@ -275,6 +298,7 @@ class Format:
     extra: str | None = None
     options: tuple[Option, ...] = ()
     supersedes: tuple[str, ...] = ()
+    fallback: bool = False
 
     def option(self, name: str) -> Option:
         """The option called `name`; UsageError with the known names where there is none."""

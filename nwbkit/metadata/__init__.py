@@ -1,0 +1,1 @@
+"""Metadata: extracted from readers, merged, set, templated, validated. Nothing is imported here."""

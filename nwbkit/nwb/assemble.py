@@ -15,7 +15,7 @@ from nwbkit.nwb.facts import lookup
 from nwbkit.nwb.file import build_file
 from nwbkit.nwb.names import Taken
 from nwbkit.nwb.series import write_electrical, write_series, written_as
-from nwbkit.streams import Array, ClockMap, Stream, Timebase
+from nwbkit.streams import Array, ClockMap, Stream, Table, Timebase
 
 if TYPE_CHECKING:
     from pynwb import NWBFile, ProcessingModule, TimeSeries
@@ -45,10 +45,32 @@ class Written:
         Of the objects, not of their datasets.
     times : str, optional
         ``rate`` or ``timestamps``, for streams with samples.
+    rows : int, optional
+        Of a table.
     """
 
     nwb_paths: list[str]
     times: str | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """What :func:`assemble` hands over.
+
+    Parameters
+    ----------
+    nwbfile : pynwb.NWBFile
+        With holes where the big datasets go.
+    written : dict of str to Written
+        By address.
+    expected : dict of str to array or list
+        By path of a dataset: the values of tables as they left their reader, for the proof.
+    """
+
+    nwbfile: NWBFile
+    written: dict[str, Written]
+    expected: dict[str, Any]
 
 
 @dataclass
@@ -80,6 +102,8 @@ class Assembler:
         self.hardware = Hardware(self.nwbfile, self.metadata)
         self._taken: dict[str, Taken] = {}
         self._times: dict[tuple[str, Any], TimeSeries] = {}
+        self.expected: dict[str, Any] = {}
+        self.rows: dict[str, int] = {}
 
     def stream_facts(self, address: str) -> dict[str, Any]:
         """What the metadata says of the stream at `address`."""
@@ -136,8 +160,8 @@ def assemble(
     remarks: Mapping[str, str],
     make_hole: MakeHole,
     segments: str = "gaps",
-) -> tuple[NWBFile, dict[str, Written]]:
-    """Return the NWBFile with holes where the big datasets go, and where each stream went.
+) -> Assembled:
+    """Put one NWB file together; see :class:`Assembled`.
 
     Parameters
     ----------
@@ -165,13 +189,15 @@ def assemble(
     written: dict[str, Written] = {}
     for address, stream in streams:
         paths = writer_for(stream)(assembler, address, stream)
-        times = None
+        times = rows = None
+        if isinstance(stream, Table):
+            rows = assembler.rows.get(address)
         if isinstance(stream, Array) and stream.timebase is not None:
             times = written_as(assembler.in_session(stream.timebase))
             if segments == "split" and len(paths) > 1:
                 times = "rate"
-        written[address] = Written(paths, times)
-    return nwbfile, written
+        written[address] = Written(paths, times, rows)
+    return Assembled(nwbfile, written, assembler.expected)
 
 
 def writer_for(stream: Stream) -> Writer:
@@ -184,5 +210,7 @@ def writer_for(stream: Stream) -> Writer:
     """
     writer = WRITERS.get((stream.kind, stream.role))
     if writer is None:
-        raise InternalError(f"nothing writes a stream of kind '{stream.kind}' and role '{stream.role}'")
+        raise InternalError(
+            f"nothing writes a stream of kind '{stream.kind}' and role '{stream.role}'"
+        )
     return writer

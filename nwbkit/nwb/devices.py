@@ -35,12 +35,15 @@ class Hardware:
 
         facts = lookup(self._metadata, "Devices", device_id)
         arguments: dict[str, Any] = {"name": check(facts.get("name") or device_id, device_id)}
-        for name in ("description", "manufacturer", "serial_number"):
+        for name in ("description", "serial_number"):
             if facts.get(name) is not None:
                 arguments[name] = str(facts[name])
         model = self._model(facts)
         if model is not None:
             arguments["model"] = model
+        elif facts.get("manufacturer"):
+            # NWB wants it in the model; without a model's name there is nowhere else
+            arguments["manufacturer"] = str(facts["manufacturer"])
         device = Device(**arguments)
         self._nwbfile.add_device(device)
         return device

@@ -80,9 +80,7 @@ class ElectrodeRows:
         )
 
     def _columns(self, hardware: Hardware, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        said = [
-            lookup(metadata, "Electrodes", f"{e.group}/{e.name}") for e in self._electrodes
-        ]
+        said = [lookup(metadata, "Electrodes", f"{e.group}/{e.name}") for e in self._electrodes]
         groups = [hardware.group(e.group) for e in self._electrodes]
         columns: dict[str, Any] = {
             "location": [

@@ -23,10 +23,13 @@ def write_events(assembler: Assembler, address: str, stream: Table) -> list[str]
     name = str(facts.get("name") or stream.nwb_name or "Events" + camel(stream.name))
     assembler.taken("events").claim(name, address)
     rows = stream.read()
+    assembler.rows[address] = len(next(iter(rows.values()))) if rows else 0
     columns = []
     for column in stream.columns:
         values = in_seconds(assembler, stream, column, rows)
         described = column.description or column.name
+        written_name = column.role if column.role in ("timestamp", "duration") else column.name
+        assembler.expected[f"/events/{name}/{written_name}"] = values
         if column.role == "timestamp":
             arguments: dict[str, Any] = {"name": "timestamp", "description": described}
             resolution = _resolution(stream)
@@ -34,9 +37,7 @@ def write_events(assembler: Assembler, address: str, stream: Table) -> list[str]
                 arguments["resolution"] = resolution
             columns.append(TimestampVectorData(data=values, **arguments))
         elif column.role == "duration":
-            columns.append(
-                DurationVectorData(name="duration", description=described, data=values)
-            )
+            columns.append(DurationVectorData(name="duration", description=described, data=values))
         else:
             columns.append(VectorData(name=column.name, description=described, data=values))
     description = [str(facts.get("description") or stream.description or stream.name)]

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
     from nwbkit.nwb.assemble import Assembler
 
-_GENERIC = {"raw": "ElectricalSeries", "lfp_band": "ElectricalSeriesLF", "lfp": "ElectricalSeriesLFP"}
+_GENERIC = {
+    "raw": "ElectricalSeries",
+    "lfp_band": "ElectricalSeriesLF",
+    "lfp": "ElectricalSeriesLFP",
+}
 
 
 def write_electrical(assembler: Assembler, address: str, stream: Array) -> list[str]:

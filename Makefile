@@ -1,0 +1,52 @@
+# Every target sets up what it needs in .venv, once per change of pyproject.toml.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+JOBS ?= 2
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint format bench clean
+
+help:
+	@echo 'make demo    record, detect, inspect, convert and verify a SpikeGLX run'
+	@echo 'make test    run the tests'
+	@echo 'make lint    ruff and mypy'
+	@echo 'make format  let ruff mend what it can'
+	@echo 'make bench   run the benchmarks'
+	@echo 'make clean   remove .venv, caches and the demo'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Bytecode is compiled on purpose: without it `import pynwb` takes up to 4.5 s instead of 1.2.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m compileall -q nwbkit
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m compileall -q nwbkit
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist demo bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,231 @@
+"""Feeds: what is read together, in slabs, and what each worker needs memory for.
+
+A feed is one reader and the holes that are cut from its rows. A slab is a stretch of whole
+rows. Rows of a hole's chunks (a band) that do not end where slabs end are gathered here.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nwbkit.errors import DamagedInput, InternalError
+from nwbkit.storage.codec import AnyArray, Scratch
+from nwbkit.storage.digests import BlockDigester, little
+from nwbkit.storage.holes import Hole
+from nwbkit.storage.planning import band_bytes, block_rows, chunk_scratch
+from nwbkit.streams import Array
+
+#: Slabs are at least so large where the plan's chunks are small.
+MIN_SLAB_BYTES = 4 << 20
+
+#: Readers that must not be called by two threads at once share this lock: several streams of
+#: one file often stand on one vendor object. ``process`` is read so as well for now; worker
+#: processes come with the first reader that gains from them.
+_one_reader = threading.Lock()
+
+
+class Bands:
+    """Gathers rows into bands: the rows of one line of chunks.
+
+    Parameters
+    ----------
+    hole : Hole
+    """
+
+    def __init__(self, hole: Hole) -> None:
+        self._hole = hole
+        self._n_rows = hole.shape[0]
+        self._rows = hole.plan.chunks[0] if hole.plan.chunks else 0
+        self._open: dict[int, tuple[AnyArray, int]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, start: int, part: AnyArray) -> Iterator[tuple[int, AnyArray]]:
+        """Yield ``(first row, rows)`` of every band that `part` makes whole.
+
+        A band that lies whole in `part` is a view of it; others are gathered and handed to
+        the thread that brought the last of their rows.
+        """
+        if not self._rows:
+            yield start, part
+            return
+        stop = start + len(part)
+        for low in range(start - start % self._rows, stop, self._rows):
+            high = min(low + self._rows, self._n_rows)
+            first, last = max(low, start), min(high, stop)
+            rows = part[first - start : last - start]
+            if first == low and last == high:
+                yield low, rows
+                continue
+            whole = self._gather(low, high, first, rows)
+            if whole is not None:
+                yield low, whole
+
+    def _gather(self, low: int, high: int, first: int, rows: AnyArray) -> AnyArray | None:
+        with self._lock:
+            if low not in self._open:
+                band = np.empty((high - low, *self._hole.shape[1:]), self._hole.dtype)
+                self._open[low] = (band, high - low)
+            band, missing = self._open[low]
+            band[first - low : first - low + len(rows)] = rows
+            self._open[low] = (band, missing - len(rows))
+            return self._open.pop(low)[0] if missing == len(rows) else None
+
+
+@dataclass
+class Member:
+    """A hole in a feed: where its columns lie, its digest so far, its unfinished bands."""
+
+    hole: Hole
+    columns: slice | npt.NDArray[np.intp] | None
+    digester: BlockDigester
+    bands: Bands
+
+    def cut(self, slab: AnyArray, scratch: Scratch) -> AnyArray:
+        """Return this hole's part of `slab`, contiguous and little-endian."""
+        hole = self.hole
+        part = slab if self.columns is None else slab[:, self.columns]
+        shape = (len(slab), *hole.shape[1:])
+        if math.prod(part.shape) != math.prod(shape):
+            raise InternalError(f"columns of '{hole.key}' give {part.shape}, not {shape}")
+        if part.flags.c_contiguous and part.dtype == hole.dtype:
+            return part.reshape(shape)
+        if little(part.dtype) != hole.dtype:
+            raise InternalError(f"'{hole.key}' is read as {part.dtype}, not {hole.dtype}")
+        out = scratch.array("part", part.shape, hole.dtype)
+        out[...] = part
+        return out.reshape(shape)
+
+
+class Feed:
+    """One reader, its holes, and the slabs still to be read.
+
+    Parameters
+    ----------
+    reader : nwbkit.streams.Array
+    holes : sequence of Hole
+    """
+
+    def __init__(self, reader: Array, holes: Sequence[Hole]) -> None:
+        self.reader = reader
+        self.members = [
+            Member(
+                hole,
+                None if reader is hole.source else hole.source.columns,
+                BlockDigester(hole.shape, hole.dtype),
+                Bands(hole),
+            )
+            for hole in holes
+        ]
+        self.n_rows = reader.shape[0]
+        for hole in holes:
+            if hole.shape[0] != self.n_rows:
+                raise InternalError(f"'{hole.key}' has other rows than what it is read from")
+        self.row_bytes = math.prod(reader.shape[1:]) * reader.dtype.itemsize
+        self._chunk_rows = self._lead_chunk_rows()
+        self.slab_rows = self._aligned(self._chunk_rows)
+        self._next = 0
+        self._claim = threading.Lock()
+
+    def _lead_chunk_rows(self) -> int:
+        lead = max((m.hole for m in self.members), key=lambda h: h.nbytes)
+        chunk = lead.plan.chunks[0] if lead.plan.chunks else 1
+        if not self.row_bytes:
+            return max(1, self.n_rows)
+        wanted = math.ceil(MIN_SLAB_BYTES / (chunk * self.row_bytes))
+        return min(chunk * wanted, max(1, self.n_rows))
+
+    def _aligned(self, rows: int) -> int:
+        """Slab rows that the source reads cheaply, near `rows`."""
+        prefer = self.reader.block_rows
+        if prefer <= 0 or rows % prefer == 0 or rows >= self.n_rows:
+            return rows
+        return min(math.ceil(rows / prefer) * prefer, self.n_rows)
+
+    def fit(self, budget: int) -> int:
+        """Choose slabs that fit `budget` bytes with one worker; return what one worker needs.
+
+        Slabs of the source's preferred length give way first: they cost time, not memory
+        that is not there.
+        """
+        needed = self.worker_bytes()
+        if needed > budget and self.slab_rows != self._chunk_rows:
+            self.slab_rows = self._chunk_rows
+            needed = self.worker_bytes()
+        return needed
+
+    def worker_bytes(self) -> int:
+        """Bytes a worker holds at most while it works on one slab."""
+        slab = min(self.slab_rows, self.n_rows) * self.row_bytes
+        total = slab if self.reader.concurrency == "threads" else 2 * slab
+        parts = scratch = 0
+        for member in self.members:
+            hole = member.hole
+            row = math.prod(hole.shape[1:]) * hole.dtype.itemsize
+            if row != self.row_bytes or member.columns is not None:
+                parts = max(parts, min(self.slab_rows, self.n_rows) * row)
+            scratch = max(scratch, chunk_scratch(hole.plan, hole.dtype.itemsize))
+            if hole.plan.chunks and self.slab_rows % hole.plan.chunks[0]:
+                total += 2 * band_bytes(hole.plan, hole.shape, hole.dtype.itemsize)
+            digest_rows = block_rows(hole.shape, hole.dtype.itemsize)
+            if self.slab_rows % digest_rows:
+                total += 2 * digest_rows * row
+        return total + parts + scratch
+
+    def next(self, scratch: Scratch) -> tuple[int, AnyArray] | None:
+        """Read the next slab: ``(first row, rows)``; None when all are taken.
+
+        Readers that only one thread may call are also asked in order, since going back costs
+        a sequential decoder dearly.
+
+        Raises
+        ------
+        nwbkit.errors.DamagedInput
+            Where the source returns fewer rows than it was asked for.
+        """
+        if self.reader.concurrency == "threads":
+            span = self._take()
+            return None if span is None else (span[0], self._read(*span, scratch))
+        with _one_reader:
+            span = self._take()
+            return None if span is None else (span[0], self._read(*span, scratch))
+
+    def _take(self) -> tuple[int, int] | None:
+        with self._claim:
+            start = self._next
+            if start >= self.n_rows:
+                return None
+            self._next = min(start + self.slab_rows, self.n_rows)
+            return start, self._next
+
+    def _read(self, start: int, stop: int, scratch: Scratch) -> AnyArray:
+        shape = (stop - start, *self.reader.shape[1:])
+        out = scratch.array("slab", shape, self.reader.dtype)
+        rows = self.reader.read(start, stop, out=out)
+        if rows.shape[1:] != shape[1:]:
+            raise InternalError(
+                f"'{self.members[0].hole.key}' was read as {rows.shape}, not {shape}"
+            )
+        if len(rows) != stop - start:
+            raise DamagedInput(
+                f"'{self.members[0].hole.key}' ends at row {start + len(rows)} of {self.n_rows}",
+                hint="--salvage keeps what is there and records the loss",
+            )
+        return rows
+
+
+def feeds(holes: Sequence[Hole]) -> list[Feed]:
+    """Group holes into feeds: streams of equal ``group`` share one read of their parent."""
+    groups: dict[object, tuple[Array, list[Hole]]] = {}
+    for hole in holes:
+        source = hole.source
+        shared = source.group is not None and source.parent is not None
+        reader = source.parent if shared and source.parent is not None else source
+        key: object = ("group", source.group) if shared else ("own", len(groups))
+        groups.setdefault(key, (reader, []))[1].append(hole)
+    return [Feed(reader, members) for reader, members in groups.values()]

@@ -1,0 +1,320 @@
+"""Publishing an output: whole or not at all.
+
+The order is: the temporary file is made durable, then the new sidecar and depfile beside
+their final names, then three renames: sidecar, depfile, output. The output comes last, since
+it is what Make and users look at. Any failure or signal in between puts the old sidecar
+back. A kill -9 or a power cut between the renames (microseconds) can leave the new sidecar
+beside the old output; so that this is found, a sidecar carries the size and checksum
+(:func:`file_checksum`) of the output it belongs to. The old output is whole at every moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+import xxhash
+
+from nwbkit.errors import IOFailure, OutputExists, OutputRefused, TryAgain
+from nwbkit.storage.lock import OutputLock, dead_claims
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def file_checksum(path: str | Path) -> str:
+    """The xxh3_128 of a file's bytes, 32 hex digits."""
+    machine = xxhash.xxh3_128()
+    buffer = memoryview(bytearray(4 << 20))
+    with open(path, "rb", buffering=0) as f:
+        while n := f.readinto(buffer):
+            machine.update(buffer[:n])
+    return machine.hexdigest()
+
+
+def sidecar_path(out: str | Path) -> Path:
+    """Where the sidecar of `out` lies: ``OUT.json``."""
+    out = Path(out)
+    return out.with_name(out.name + ".json")
+
+
+def write_failure(path: Path, error: OSError) -> IOFailure:
+    """The failure that an error while writing `path` means for the user."""
+    reason = "no space left on device" if error.errno in _FULL else _reason(error)
+    return IOFailure(f"cannot write '{path}': {reason}")
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else str(error).lower()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.nwbkit-{secrets.token_hex(6)}.part")
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Not every network file system lets a folder be synced; its rename is durable then
+    # when the server says so.
+    with contextlib.suppress(OSError):
+        _sync(folder)
+
+
+def _write_aside(path: Path, data: bytes) -> Path:
+    """Write `data` durably beside `path`, with the mode that umask gives."""
+    aside = _temporary(path)
+    try:
+        with open(aside, "xb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    return aside
+
+
+def write_atomic(path: str | Path, data: bytes) -> None:
+    """Replace the file `path` by `data`, whole or not at all.
+
+    Raises
+    ------
+    nwbkit.errors.OutputRefused
+        Where the folder is missing or not writable.
+    nwbkit.errors.IOFailure
+        Disk full or another failure to write.
+    """
+    path = Path(path)
+    check_folder(path)
+    try:
+        aside = _write_aside(path, data)
+        os.replace(aside, path)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    _sync_folder(path.parent)
+
+
+def check_folder(out: Path) -> None:
+    """Refuse an output whose folder is missing or not writable, or that is a folder.
+
+    Raises
+    ------
+    nwbkit.errors.OutputRefused
+    """
+    folder = out.parent
+    if not folder.is_dir():
+        raise OutputRefused(
+            f"cannot create '{out}': no folder '{folder}'", hint=f"mkdir -p '{folder}'"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputRefused(f"cannot create '{out}': folder '{folder}' is not writable")
+    if out.is_dir():
+        raise OutputRefused(f"cannot create '{out}': it is a folder")
+    if out.exists() and not out.is_file():
+        raise OutputRefused(f"cannot create '{out}': it is no regular file")
+
+
+class Publication:
+    """One output on its way: a context manager.
+
+    Inside, the caller writes the file at :attr:`part` and ends with :meth:`publish`. Leaving
+    in any other way removes the temporary file and the lock and touches nothing else.
+
+    Parameters
+    ----------
+    out : path
+    overwrite : bool
+        Whether an existing output may be replaced.
+    tmp_dir : path, optional
+        Where the temporary file goes; default: the output's folder. On another file system
+        it is copied when published.
+
+    Attributes
+    ----------
+    part : pathlib.Path
+        The temporary file, ``.OUT.nwbkit-*.part``.
+
+    Raises
+    ------
+    nwbkit.errors.OutputExists
+        The output is there and `overwrite` is not set.
+    nwbkit.errors.OutputRefused
+        Its folder, or `tmp_dir`, is missing or not writable.
+    nwbkit.errors.TryAgain
+        A live job is writing the same output.
+    """
+
+    def __init__(
+        self, out: str | Path, *, overwrite: bool = False, tmp_dir: str | Path | None = None
+    ) -> None:
+        self.out = Path(out)
+        self._overwrite = overwrite
+        beside = _temporary(self.out)
+        self.part = Path(tmp_dir) / beside.name if tmp_dir is not None else beside
+        self._lock = OutputLock(self.out, self.part)
+        self._published = False
+        self._temporaries = [self.part]
+
+    def __enter__(self) -> Publication:
+        check_folder(self.out)
+        if self.part.parent != self.out.parent:
+            check_folder(self.part)
+        self._refuse_existing()
+        try:
+            left = self._lock.acquire()
+            # Somebody may have published between the first look and the lock.
+            self._refuse_existing()
+            self._reap(left)
+        except OSError as error:
+            self._lock.release()
+            raise OutputRefused(f"cannot create '{self.out}': {_reason(error)}") from error
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _refuse_existing(self) -> None:
+        if not self._overwrite and os.path.lexists(self.out):
+            raise OutputExists(
+                f"'{self.out}' exists already", hint="--overwrite or --skip-existing"
+            )
+
+    def _reap(self, left: list[Path]) -> None:
+        """Remove what dead jobs left; whoever holds the lock owns all temporary files."""
+        prefix = f".{self.out.name}.nwbkit-"
+        beside = [p for p in self.out.parent.iterdir() if p.name.startswith(prefix)]
+        parts = [p for p in beside if p.name.endswith(".part")]
+        # Elsewhere, a file of this name may belong to an output of the same name in another
+        # folder: only the one that the dead job's lock names is removed.
+        parts += [p for p in left if p.name.startswith(prefix) and p.name.endswith(".part")]
+        for path in [*parts, *dead_claims(self.out)]:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def publish(self, sidecar: bytes, *, depfile: tuple[Path, bytes] | None = None) -> None:
+        """Put the finished file in its place, with its sidecar and depfile.
+
+        Parameters
+        ----------
+        sidecar : bytes
+            Content of ``OUT.json``; should carry size and checksum of the file.
+        depfile : (path, bytes), optional
+            Where to write Make's dependencies, and what.
+
+        Raises
+        ------
+        nwbkit.errors.TryAgain
+            The lock was lost to another job, which held this one for dead.
+        nwbkit.errors.OutputExists
+            The output has appeared meanwhile and `overwrite` is not set.
+        nwbkit.errors.IOFailure
+            Disk full or another failure to write.
+        """
+        if depfile is not None:
+            check_folder(depfile[0])
+        try:
+            _sync(self.part)
+            staged = self._stage()
+            renames = [self._aside(sidecar_path(self.out), sidecar)]
+            if depfile is not None:
+                renames.append(self._aside(*depfile))
+            backup = self._backup(sidecar_path(self.out))
+        except OSError as error:
+            raise write_failure(self.out, error) from error
+        if not self._lock.is_mine():
+            raise TryAgain(f"'{self.out}' was taken over by another job")
+        self._swap(staged, renames, backup)
+        for folder in {self.out.parent, *(path.parent for _, path in renames)}:
+            _sync_folder(folder)
+
+    def _stage(self) -> Path:
+        """Bring the temporary file onto the output's file system; return where it is."""
+        if self.part.parent == self.out.parent:
+            return self.part
+        staged = _temporary(self.out)
+        self._temporaries.append(staged)
+        try:
+            os.rename(self.part, staged)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(self.part, staged)
+            _sync(staged)
+        return staged
+
+    def _aside(self, path: Path, data: bytes) -> tuple[Path, Path]:
+        aside = _write_aside(path, data)
+        self._temporaries.append(aside)
+        return aside, path
+
+    def _backup(self, sidecar: Path) -> Path | None:
+        if not sidecar.exists():
+            return None
+        backup = _temporary(self.out)
+        self._temporaries.append(backup)
+        try:
+            os.link(sidecar, backup)
+        except OSError:  # no hard links here
+            shutil.copyfile(sidecar, backup)
+        return backup
+
+    def _swap(self, staged: Path, renames: list[tuple[Path, Path]], backup: Path | None) -> None:
+        sidecar = sidecar_path(self.out)
+        try:
+            for aside, path in renames:
+                os.replace(aside, path)
+            self._put(staged)
+            self._published = True
+        except BaseException as error:
+            if not self._published and not _same_file(staged, self.out):
+                if backup is not None:
+                    os.replace(backup, sidecar)
+                else:
+                    sidecar.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise write_failure(self.out, error) from error
+            raise
+
+    def _put(self, staged: Path) -> None:
+        if self._overwrite:
+            os.replace(staged, self.out)
+            return
+        try:
+            # A hard link, unlike a rename, never replaces what some other program put here.
+            os.link(staged, self.out)
+        except FileExistsError:
+            self._refuse_existing()
+            raise
+        except OSError:  # no hard links here
+            self._refuse_existing()
+            os.replace(staged, self.out)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for path in self._temporaries:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        self._lock.release()
+
+
+def _same_file(staged: Path, out: Path) -> bool:
+    """Whether the output is in place, although a signal came before this was noted."""
+    try:
+        return not staged.exists() or os.path.samefile(staged, out)
+    except OSError:
+        return False

@@ -1,0 +1,256 @@
+"""verify: does every chunk decode, is all as it was converted, is it what the source holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nwbkit.errors import NoInput, UsageError
+from nwbkit.proving import check_arrays, digest_of
+from nwbkit.sidecar import sidecar_path
+
+if TYPE_CHECKING:
+    from nwbkit.documents.conversion import ConversionDocument
+    from nwbkit.documents.findings import Checked, Finding, FindingsDocument
+    from nwbkit.storage.digests import DatasetDigest
+
+ProgressFactory = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+class Report:
+    """Findings and checks as they are collected."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.checked: list[Checked] = []
+
+    def find(
+        self, severity: Any, code: str, where: str, message: str, hint: str | None = None
+    ) -> None:
+        """Add a finding."""
+        from nwbkit.documents.findings import Finding
+
+        self.findings.append(
+            Finding(severity=severity, code=code, where=where, message=message, hint=hint)
+        )
+
+    def check(
+        self,
+        address: str,
+        what: str,
+        problem: str | None,
+        *,
+        reader: Any = None,
+        rows: int | None = None,
+    ) -> None:
+        """Add a check; `problem` is what differs, None where nothing does."""
+        from nwbkit.documents.findings import Checked
+
+        self.checked.append(
+            Checked(address=address, what=what, reader=reader, rows=rows, equal=problem is None)
+        )
+        if problem is not None:
+            self.find("error", f"{what.replace(' ', '-')}-differs", address, problem)
+
+
+def verify(
+    output: str,
+    *,
+    against: Sequence[str] | None = None,
+    sets: Sequence[str] = (),
+    jobs: int = 1,
+    max_memory: int = 1 << 30,
+    quick: bool = False,
+    progress: ProgressFactory | None = None,
+) -> FindingsDocument:
+    """Hold `output` against its sidecar, and with `against` against its sources.
+
+    Parameters
+    ----------
+    output : str
+        An NWB file (HDF5).
+    against : sequence of str, optional
+        Raw paths, or a sources document.
+    sets : sequence of str
+        Options of the sources that differ from those recorded.
+    jobs, max_memory : int
+    quick : bool
+        Structure, completeness and size only.
+    progress : callable, optional
+
+    Raises
+    ------
+    nwbkit.errors.NoInput
+        Where the output, or what `against` needs, is missing.
+    """
+    from nwbkit.documents.findings import FindingsDocument
+
+    path = Path(output)
+    if not path.exists():
+        raise NoInput(f"cannot open '{output}': no such file")
+    if path.is_dir():
+        raise NoInput(
+            f"cannot verify '{output}': it is a folder", hint="verify takes an .nwb file (HDF5)"
+        )
+    if not os.access(path, os.R_OK):
+        raise NoInput(f"cannot open '{output}': permission denied")
+    if quick and against:
+        raise UsageError("--quick and --against exclude each other")
+    report = Report()
+    sidecar = _sidecar(path, against is not None)
+    if sidecar is None:
+        report.find(
+            "warning",
+            "no-sidecar",
+            sidecar_path(path).name,
+            "there is no sidecar: chunks were decoded, but nothing tells what they should hold",
+        )
+    if _opens(path, report) and _complete(path, sidecar, report) and not quick:
+        decoded = _decode(
+            path, sidecar, report, jobs=jobs, max_memory=max_memory, progress=progress
+        )
+        if against is not None and sidecar is not None:
+            from nwbkit.against import check_against
+
+            check_against(path, sidecar, against, decoded, report, sets=sets, jobs=jobs)
+    return FindingsDocument.of(report.findings, report.checked)
+
+
+def _sidecar(path: Path, needed: bool) -> ConversionDocument | None:
+    from nwbkit.documents import envelope
+    from nwbkit.documents.conversion import ConversionDocument
+
+    beside = sidecar_path(path)
+    if beside.exists():
+        return envelope.read(beside, ConversionDocument)
+    if needed:
+        raise NoInput(
+            f"cannot open '{beside}': no such file",
+            hint="--against needs the sidecar that convert wrote beside its output",
+        )
+    return None
+
+
+def _opens(path: Path, report: Report) -> bool:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if "nwb_version" not in file.attrs:
+                report.find("error", "not-nwb", path.name, "an HDF5 file, but no NWB file")
+                return False
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        report.find("error", "unreadable", path.name, f"HDF5 cannot open it: {reason}")
+        return False
+    return True
+
+
+def _complete(path: Path, sidecar: ConversionDocument | None, report: Report) -> bool:
+    """Size and structure: every object of the sidecar is there."""
+    import h5py
+
+    if sidecar is None:
+        return True
+    size = path.stat().st_size
+    problem = None
+    if size != sidecar.output.size:
+        problem = f"{size} bytes, where {sidecar.output.size} were written"
+    report.check(path.name, "size", problem)
+    with h5py.File(path, "r") as file:
+        missing = [name for name in (*sidecar.objects, *sidecar.datasets) if name not in file]
+    report.check(
+        path.name,
+        "structure",
+        f"'{missing[0]}' is missing, and {len(missing) - 1} more" if missing else None,
+    )
+    return not missing
+
+
+def _decode(
+    path: Path,
+    sidecar: ConversionDocument | None,
+    report: Report,
+    *,
+    jobs: int,
+    max_memory: int,
+    progress: ProgressFactory | None,
+) -> dict[str, DatasetDigest]:
+    """Decode everything; hold it against the sidecar's digests where there are some."""
+    from nwbkit.storage.publish import file_checksum
+    from nwbkit.storage.summary import summarise
+
+    records = sidecar.datasets if sidecar else {}
+    known = {name: digest_of(record) for name, record in records.items()}
+    with progress("verifying", path.stat().st_size) if progress else nullcontext(None) as done:
+        problems, decoded = check_arrays(
+            path, known or None, jobs=jobs, max_memory=max_memory, progress=done
+        )
+    for name, digest in decoded.items():
+        rows = digest.shape[0] if digest.shape else None
+        report.check(name, "values", problems.get(name), rows=rows)
+    for name in problems.keys() - decoded.keys():
+        report.check(name, "values", problems[name])
+    if problems or sidecar is None:
+        return decoded
+    summary = summarise(path, {name: decoded[name] for name in known})
+    changed = sorted(
+        name
+        for name in sidecar.objects.keys() | summary.objects.keys()
+        if sidecar.objects.get(name) != summary.objects.get(name)
+    )
+    for name in changed:
+        report.check(name, "object", _change(name, sidecar, summary.objects))
+    if not changed:
+        report.check("/", "objects", None, rows=len(summary.objects))
+    report.check(
+        "/",
+        "content",
+        None
+        if summary.digest == sidecar.content
+        else "the digest of the whole content is not the recorded one",
+    )
+    if file_checksum(path) != sidecar.output.checksum:
+        report.find(
+            "warning" if not changed else "error",
+            "bytes-differ",
+            path.name,
+            "the file's bytes are not those that were written"
+            + ("" if changed else ", though all content is equal"),
+        )
+    return decoded
+
+
+def _change(name: str, sidecar: ConversionDocument, objects: dict[str, str]) -> str:
+    if name not in sidecar.objects:
+        return "was not there when the file was written"
+    if name not in objects:
+        return "is missing"
+    return "attributes, links, type or values are not those that were written"
+
+
+def render(document: FindingsDocument, width: int) -> str:
+    """The findings as text."""
+    import textwrap
+
+    lines = []
+    independent = 0
+    for check in document.checked:
+        if check.reader is None:
+            continue
+        independent += check.reader == "independent"
+        rows = f", {check.rows} rows" if check.rows is not None else ""
+        verdict = "equal" if check.equal else "DIFFERS"
+        lines.append(f"{check.address}: {check.what} {verdict}{rows} (reader: {check.reader})")
+    for finding in document.findings:
+        text = f"{finding.severity}: {finding.where}: {finding.message}"
+        lines += textwrap.wrap(text, max(width, 40), subsequent_indent="  ", break_long_words=False)
+        if finding.hint:
+            lines.append(f"  hint: {finding.hint}")
+    count = document.summary.checked
+    verdict = "verified" if document.ok else "NOT verified"
+    lines.append(f"{verdict}: {count} checks, {document.summary.errors} errors")
+    return "\n".join(lines) + "\n"
