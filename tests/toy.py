@@ -75,7 +75,7 @@ class ToyReader(Reader):
             return edges
         gain = np.array(entry["gain"], float)
         electrodes = None
-        if entry["role"] != "sync":
+        if entry["role"] in ("raw", "lfp_band"):
             electrodes = tuple(
                 Electrode("shank", f"e{i}", str(i), float(i), 10.0 * i) for i in range(len(gain))
             )

@@ -37,10 +37,8 @@ FIELDS: tuple[Help, ...] = (
         "when the session's clock was zero, ISO 8601 with its time zone",
         "2020-11-03T10:35:10+01:00",
     ),
-    Help("Subject", "subject_id", "DANDI", "the lab's own name of the animal, without '/'", "M123"),
-    Help(
-        "Subject", "species", "DANDI", "Latin binomial, or its NCBI taxonomy link", "Mus musculus"
-    ),
+    Help("Subject", "subject_id", "DANDI", "the lab's name of the animal, without '/'", "M123"),
+    Help("Subject", "species", "DANDI", "Latin binomial or NCBI taxonomy link", "Mus musculus"),
     Help("Subject", "sex", "DANDI", "M, F, O (other) or U (unknown)", "F"),
     Help("Subject", "age", "DANDI", "ISO 8601 duration; or give date_of_birth", "P90D"),
     Help("Subject", "date_of_birth", "DANDI", "ISO 8601; or give age", "2020-08-01"),
@@ -100,7 +98,8 @@ class Facts:
 
 def facts_of(session: str, readers: Iterable[Reader]) -> Facts:
     """The facts that opened readers show."""
-    streams, groups = [], set()
+    streams: list[tuple[str, str]] = []
+    groups: set[str] = set()
     for reader in readers:
         for stream in reader.streams:
             said = stream.description or f"{stream.kind}, {stream.role}"
