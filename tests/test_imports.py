@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "nwbkit.storage": BASE,
     "nwbkit.report": BASE,
     "nwbkit.upload": BASE,
-    "nwbkit.metadata": BASE,
+    "nwbkit.metadata": ("nwbkit.formats.base", *BASE),  # it is handed opened Readers
     "nwbkit.metadata.extract": SESSION,
     "nwbkit.cli": ("nwbkit",),
 }

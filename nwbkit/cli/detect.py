@@ -100,4 +100,4 @@ def _table(document: SourcesDocument, width: int) -> str:
         for source in session.sources
     ]
     header = ("SESSION", "SOURCE", "FORMAT", "STRENGTH", "FILES", "EVIDENCE")
-    return table(header, rows, width=width, right=(4,)) if rows else "nothing"
+    return table(header, rows, width=width, right=(4,)) if rows else ""

@@ -44,14 +44,15 @@ def emit_document(
     as_json : bool
         ``--json``.
     table : callable, optional
-        Takes the terminal's width, returns the text to show there.
+        Takes the terminal's width, returns the text to show there; empty for none.
     """
     if output is not None:
         _write(document, output)
         if not as_json:
             return
     if table is not None and not as_json and is_terminal(sys.stdout):
-        emit_text(table(width()))
+        if text := table(width()):
+            emit_text(text)
     else:
         _emit_json(document)
 

@@ -1,6 +1,7 @@
 """The thin commands: what they hand to the journeys, what they show, how they end."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,8 @@ class Recorder:
 
 
 def source(name, **more):
-    return DetectedSource(name, "fake", more.pop("paths", ()), Strength.MAGIC, "it says so", **more)
+    paths = more.pop("paths", (Path(f"/raw/{name}.bin"),))
+    return DetectedSource(name, "fake", paths, Strength.MAGIC, "it says so", **more)
 
 
 @pytest.fixture
@@ -150,7 +152,8 @@ def test_verify(monkeypatch, tmp_path, capsys, severity, status):
 
 
 def converted(**facts):
-    session = {"id": "s", "sources": []}
+    source = {"id": "a", "format": "fake", "paths": ["/raw/a.bin"], "strength": "key"}
+    session = {"id": "s", "sources": [source]}
     output = {"name": "out.nwb", "backend": "hdf5"}
     facts = {"identity": "ab", "session": session, "output": output, **facts}
     return ConversionDocument.model_validate(facts)
