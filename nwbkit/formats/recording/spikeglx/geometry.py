@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,27 @@ class Geometry:
         return sorted({site.shank for site in self.sites.values()})
 
 
-def read_geometry(meta: Meta, layout: Layout, imro: Imro | None) -> Geometry:
+def read_geometry(
+    meta: Meta, layout: Layout, imro: Imro | None, complain: Callable[[str], None]
+) -> Geometry:
     """The sites behind the saved channels of a probe's file.
 
     Where probeinterface does not know the part number, the vendor's map in the header
     serves; where that is absent too, positions stay unknown.
 
+    Parameters
+    ----------
+    meta : Meta
+    layout : Layout
+    imro : Imro, optional
+    complain : callable
+        Called with a message where the map in the header contradicts the readout table;
+        raises unless the user wants to salvage, in which case the table is believed.
+
     Raises
     ------
     nwbkit.errors.DamagedInput
-        Where the map in the header contradicts the readout table.
+        For a torn map, or one of another number of sites.
     """
     band = "LF" if layout.numbers["LF"] else "AP"
     channels = layout.numbers[band]
@@ -97,7 +109,7 @@ def read_geometry(meta: Meta, layout: Layout, imro: Imro | None) -> Geometry:
     n_shanks = _shank_count(probe)
     geometry = Geometry(sites, n_shanks, str(probe.description or ""))
     if mapped:
-        _compare(meta, sites, mapped, n_shanks)
+        _compare(meta, sites, mapped, n_shanks, complain)
     return geometry
 
 
@@ -108,6 +120,9 @@ def _probe(meta: Meta, imro: Imro | None) -> tuple[Any, str]:
     """A probeinterface Probe with all acquired channels in order, or why there is none."""
     if imro is None:
         return None, "the header has no readout table"
+    if meta.text("imProbeOpt") == "4" and any(imro.bank.values()):
+        # 276 channels a bank, where probeinterface reckons with 384
+        return None, "probeinterface does not know the banks of a phase 3A option 4 probe"
     import probeinterface
 
     clean = _clean_header(meta, imro)
@@ -133,8 +148,9 @@ def _clean_header(meta: Meta, imro: Imro) -> str:
     kept = ["imDatPrb_pn", "imDatPrb_type", "imProbeOpt", "imDatPrb_sn", "imProbeSN"]
     lines = [f"{key}={meta.fields[key]}" for key in kept if meta.text(key)]
     if meta.text("imDatPrb_pn") is None and meta.text("imProbeOpt") is None:
-        kind = probe_type(meta)
-        lines.append(f"imDatPrb_pn={ {0: 'NP1000', 21: 'NP2000', 24: 'NP2010'}.get(kind or 0, f'NP{kind}')}")
+        kind = probe_type(meta) or 0
+        part = {0: "NP1000", 21: "NP2000", 24: "NP2010"}.get(kind, f"NP{kind}")
+        lines.append(f"imDatPrb_pn={part}")
     lines.append(f"nSavedChans={imro.n_channels}")
     lines.append(f"snsApLfSy={imro.n_channels},0,0")
     lines.append(f"snsSaveChanSubset=0:{imro.n_channels - 1}")
@@ -252,6 +268,7 @@ def _compare(
     sites: dict[int, Site],
     mapped: dict[int, tuple[int, float, float]],
     n_shanks: int,
+    complain: Callable[[str], None],
 ) -> None:
     table = meta.table("snsGeomMap")
     assert table is not None
@@ -264,7 +281,7 @@ def _compare(
         shift = dx if shift is None else shift
         wrong = shank != site.shank or abs(y - site.y) > TOLERANCE_UM
         if wrong or abs(dx - shift) > TOLERANCE_UM:
-            raise DamagedInput(
+            return complain(
                 f"'{meta.name}' places channel {channel} at shank {shank}, ({x:g}, {y:g}) um in "
                 f"snsGeomMap, but its imroTbl selects {site.name} at ({site.x:g}, {site.y:g}) um"
             )
