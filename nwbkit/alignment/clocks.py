@@ -97,7 +97,7 @@ def _refusal(loose: Sequence[Clock]) -> ClockError:
     return ClockError(
         f"{len(loose)} clocks without a common time base: {listed}",
         hint=f"give each but one an offset: --offset {loose[-1].id}=SECONDS; "
-        "or find them: nwbkit align; or keep each from its own 0: --unaligned keep",
+        "or find them: nwbkit align (in a later version); or keep each from its own 0: --unaligned keep",
     )
 
 

@@ -19,7 +19,11 @@ class Part(BaseModel):
     """A mapping with known keys, plus ``x-...`` keys that pass through."""
 
     model_config = ConfigDict(
-        extra="allow", populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=()
+        extra="allow",
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+        defer_build=True,  # a command builds the validators of the document it reads, no others
     )
     __pydantic_extra__: dict[str, AnyValue] = Field(init=False)
 
@@ -113,6 +117,8 @@ def to_plain(value: Any) -> Any:
 
 def _printable(text: str) -> str:
     # a file name that is not UTF-8 may have been quoted in a sentence; JSON cannot hold it
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -306,6 +306,4 @@ class Format:
             if option.name == name:
                 return option
         known = ", ".join(o.name for o in self.options) or "none"
-        raise UsageError(
-            f"format '{self.id}' has no option '{name}'", hint=f"its options: {known}"
-        )
+        raise UsageError(f"format '{self.id}' has no option '{name}'", hint=f"its options: {known}")

@@ -10,7 +10,7 @@ import functools
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -40,7 +40,7 @@ def builtin_formats() -> tuple[dict[str, Format], tuple[Report, ...]]:
             for module in sorted(pkgutil.iter_modules([os.path.join(folder, room)])):
                 if not module.name.startswith("_"):
                     name = f"{house.__name__}.{room}.{module.name}"
-                    _load(name, lambda name=name: _declared(name), found, reports)  # type: ignore[misc]
+                    _load(name, functools.partial(_declared, name), found, reports)
     return found, tuple(reports)
 
 
@@ -68,13 +68,13 @@ def _declared(module: str) -> object:
 
 def _load(
     name: str,
-    load: object,
+    load: Callable[[], object],
     found: dict[str, Format],
     reports: list[Report],
     taken: Mapping[str, Format] | None = None,
 ) -> None:
     try:
-        declared = load()  # type: ignore[operator]
+        declared = load()
     except Exception as error:  # noqa: BLE001 - one broken format must not end detection
         reports.append(Report("warning", f"format '{name}' cannot be loaded: {_first_line(error)}"))
         return

@@ -94,6 +94,11 @@ def localise(
     subject = _subject(text, what, of)
     if zone is None:
         raise MissingFact(f"{subject} has no time zone", hint="--timezone Europe/Berlin")
+    _refuse_clock_change(moment, zone, subject, str(timezone_name))
+    return moment.replace(tzinfo=timezone(moment.replace(tzinfo=zone).utcoffset() or timedelta(0)))
+
+
+def _refuse_clock_change(moment: datetime, zone: tzinfo, subject: str, name: str) -> None:
     early, late = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     offsets = [_offset_text(each) for each in (early, late)]
     if offsets[0] != offsets[1]:
@@ -101,10 +106,9 @@ def localise(
         exists = early.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment
         problem = "comes twice" if exists else "does not exist"
         raise MissingFact(
-            f"{subject} {problem} in '{timezone_name}': the clocks change",
+            f"{subject} {problem} in '{name}': the clocks change",
             hint=f"say which: --timezone {offsets[0]} or --timezone {offsets[1]}",
         )
-    return moment.replace(tzinfo=timezone(early.utcoffset() or timedelta(0)))
 
 
 def zone_of(name: str) -> tzinfo:

@@ -61,7 +61,8 @@ def in_seconds(
     """A column's values as written: samples become session seconds, here and nowhere else."""
     values = rows[column.name]
     if values.dtype == object:
-        return [str(v) for v in values]
+        # hdmf cannot tell the type of an empty list
+        return [str(v) for v in values] or np.array([], dtype="U1")
     if column.unit == "samples":
         assert stream.timebase is not None
         if column.role == "duration":

@@ -91,6 +91,15 @@ class Names:
             else:
                 yield from self._walk(item[name], below)
 
+    def of_kind(self, kind: Kind) -> set[str]:
+        """Return all paths of one kind."""
+        return {path for path, (found, _) in self.objects.items() if found == kind}
+
+    def canonical(self, path: str) -> str:
+        """Return the path under which the object at `path` is listed."""
+        kind, target = self.objects.get(path, ("", ""))
+        return target if kind == "alias" else path
+
     def resolve(self, reference: Any) -> str:
         """Return the path that `reference` points to; ``null`` and ``dangling`` where none."""
         if not reference:
@@ -156,6 +165,7 @@ def digest_rest(
 ) -> dict[str, DatasetDigest]:
     """Return digests of all datasets: those `known`, and the others read here, in blocks."""
     names = names or Names(file)
+    known = {names.canonical(path): digest for path, digest in known.items()}
     digests = {}
     for path, (kind, _) in names.objects.items():
         if kind == "dataset" and not is_outside(path):

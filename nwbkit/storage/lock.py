@@ -236,14 +236,23 @@ def _folder_flock(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def dead_claims(out: Path) -> list[Path]:
-    """Claims and moved-aside locks that killed jobs have left in the folder of `out`."""
+def dead_claims(out: Path, now: float) -> list[Path]:
+    """Claims and moved-aside locks that killed jobs have left in the folder of `out`.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    now : float
+        The time on the file server's clock, seconds since the epoch.
+    """
     found = []
     for path in out.parent.iterdir():
         name = path.name
         if name.startswith(f".{out.name}.nwbkit-") and name.endswith((".claim", ".stale")):
             with contextlib.suppress(OSError):
                 owner = Owner.read(path)
-                if owner is None or owner.is_dead(0.0):
+                silence = now - path.stat().st_mtime
+                # One that cannot be read may be about to be written by a rival.
+                if owner.is_dead(silence) if owner else silence > FOREIGN_SILENCE_S:
                     found.append(path)
     return found

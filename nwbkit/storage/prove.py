@@ -312,7 +312,14 @@ def _run(
     max_memory: int,
     cancel: threading.Event | None,
 ) -> None:
-    chunked, tasks, needed = _tasks(reading, wanted, max_memory)
+    asked = {path: reading.names.canonical(path) for path in wanted or ()}
+    there = reading.names.of_kind("dataset")
+    for path, canonical in asked.items():
+        if canonical not in there:
+            reading.damaged(path, "there is no such dataset")
+    chunked, tasks, needed = _tasks(
+        reading, None if wanted is None else set(asked.values()), max_memory
+    )
     taking = threading.Lock()
     crew = reading.crew = Crew(max(1, min(jobs, max_memory // max(1, needed))), cancel)
 
@@ -329,3 +336,8 @@ def _run(
     for data in chunked:
         if data.path not in reading.out.problems:
             reading.out.digests[data.path] = data.digester.result()
+    for path, canonical in asked.items():
+        if path != canonical and canonical in reading.out.digests:
+            reading.out.digests[path] = reading.out.digests[canonical]
+        if path != canonical and canonical in reading.out.problems:
+            reading.out.problems[path] = reading.out.problems[canonical]

@@ -15,6 +15,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -56,6 +57,17 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.nwbkit-{secrets.token_hex(6)}.part")
 
 
+def _is_part(path: Path, of: Path) -> bool:
+    """Whether `path` is called as a temporary file of `of` is."""
+    return path.name.startswith(f".{of.name}.nwbkit-") and path.name.endswith(".part")
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 def _sync(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
@@ -71,9 +83,8 @@ def _sync_folder(folder: Path) -> None:
         _sync(folder)
 
 
-def _write_aside(path: Path, data: bytes) -> Path:
-    """Write `data` durably beside `path`, with the mode that umask gives."""
-    aside = _temporary(path)
+def _write_new(aside: Path, data: bytes) -> None:
+    """Write `data` durably to the new file `aside`, with the mode that umask gives."""
     try:
         with open(aside, "xb") as f:
             f.write(data)
@@ -82,7 +93,6 @@ def _write_aside(path: Path, data: bytes) -> Path:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    return aside
 
 
 def write_atomic(path: str | Path, data: bytes) -> None:
@@ -98,7 +108,8 @@ def write_atomic(path: str | Path, data: bytes) -> None:
     path = Path(path)
     check_folder(path)
     try:
-        aside = _write_aside(path, data)
+        aside = _temporary(path)
+        _write_new(aside, data)
         os.replace(aside, path)
     except OSError as error:
         raise write_failure(path, error) from error
@@ -192,15 +203,12 @@ class Publication:
 
     def _reap(self, left: list[Path]) -> None:
         """Remove what dead jobs left; whoever holds the lock owns all temporary files."""
-        prefix = f".{self.out.name}.nwbkit-"
-        beside = [p for p in self.out.parent.iterdir() if p.name.startswith(prefix)]
-        parts = [p for p in beside if p.name.endswith(".part")]
+        now = self._lock.path.stat().st_mtime
+        _remove(p for p in self.out.parent.iterdir() if _is_part(p, self.out))
         # Elsewhere, a file of this name may belong to an output of the same name in another
         # folder: only the one that the dead job's lock names is removed.
-        parts += [p for p in left if p.name.startswith(prefix) and p.name.endswith(".part")]
-        for path in [*parts, *dead_claims(self.out)]:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+        _remove(p for p in left if _is_part(p, self.out))
+        _remove(dead_claims(self.out, now))
 
     def publish(self, sidecar: bytes, *, depfile: tuple[Path, bytes] | None = None) -> None:
         """Put the finished file in its place, with its sidecar and depfile.
@@ -254,7 +262,12 @@ class Publication:
         return staged
 
     def _aside(self, path: Path, data: bytes) -> tuple[Path, Path]:
-        aside = _write_aside(path, data)
+        # Named after the output where it can be, so that the next run reaps it with the rest.
+        beside = path.parent == self.out.parent
+        if not beside:
+            _remove(p for p in path.parent.iterdir() if _is_part(p, path))
+        aside = _temporary(self.out if beside else path)
+        _write_new(aside, data)
         self._temporaries.append(aside)
         return aside, path
 
@@ -306,9 +319,7 @@ class Publication:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for path in self._temporaries:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+        _remove(self._temporaries)
         self._lock.release()
 
 

@@ -252,7 +252,7 @@ def test_help_loads_only_the_standard_library_and_click(args):
 
 def test_detect_loads_nothing_heavy(tmp_path):
     tmp_path.joinpath("x.txt").write_text("nothing known")
-    heavy = {"pynwb", "hdmf", "h5py", "pandas", "scipy", "neo", "spikeinterface", "zarr"}
+    heavy = {"numpy", "pynwb", "hdmf", "h5py", "pandas", "scipy", "neo", "spikeinterface", "zarr"}
     assert not _loaded("detect", str(tmp_path)) & heavy
 
 
@@ -348,6 +348,7 @@ def test_detect_finds_nothing(nwbkit, tmp_path):
     assert nwbkit("detect", "-").returncode == 2
 
 
+@pytest.mark.script_launch_mode("subprocess")
 def test_console_script(script_runner):
     if not Path(sys.executable).with_name("nwbkit").exists():
         pytest.skip("nwbkit is not installed in this environment")

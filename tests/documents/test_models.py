@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ Streams:
 def test_the_most_specific_key_wins_whatever_the_order(address: str, fields: Any) -> None:
     doc = meta(STREAMS)
     assert doc.matched("Streams", address) == fields
-    again = envelope.check(__import__("json").loads(envelope.dumps(doc)), MetadataDocument)
+    again = envelope.check(json.loads(envelope.dumps(doc)), MetadataDocument)
     assert again.matched("Streams", address) == fields
 
 

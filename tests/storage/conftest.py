@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,14 +14,20 @@ from nwbkit.storage.holes import hole
 from nwbkit.streams import Array
 
 
+def environment():
+    """Environment in which a child process finds this nwbkit, installed or not."""
+    import nwbkit
+
+    root = str(Path(nwbkit.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": root}
+
+
 class Memory(Array):
     """An array stream over memory that counts how often each row is read."""
 
     def __init__(self, values, **settings):
         settings.setdefault("id", "s")
-        super().__init__(
-            name="s", role="raw", shape=values.shape, dtype=values.dtype, **settings
-        )
+        super().__init__(name="s", role="raw", shape=values.shape, dtype=values.dtype, **settings)
         self.values = values
         self.counts = np.zeros(values.shape[0], int)
         self.most_at_once = 0

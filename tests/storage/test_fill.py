@@ -68,9 +68,7 @@ def test_stock_h5py_reads_it(filled, shape, dtype, plan):
 @pytest.mark.parametrize("block_rows", [0, 100, 1000, 10**9])
 def test_digest_independent_of_threads_chunks_and_reading(tmp_path, jobs, plan, block_rows):
     values = values_of((5003, 16), "<i2")
-    each = hole(
-        values.shape, "<i2", plan, source=Memory(values, block_rows=block_rows), key="a/b"
-    )
+    each = hole(values.shape, "<i2", plan, source=Memory(values, block_rows=block_rows), key="a/b")
     path = skeleton(tmp_path / "f.h5", [each])
     result = fill(path, [each], jobs=jobs, max_memory=1 << 24)
     assert result.digests[each.path] == digest_array(values)
@@ -238,7 +236,7 @@ def test_what_cannot_fit_is_refused_with_what_is_needed(filled):
     with pytest.raises(UsageError, match="--max-memory is 1M") as caught:
         filled(values, P((10_000, 10)), max_memory=1 << 20)
     needed = int(caught.value.hint.split()[1].rstrip("M,")) << 20
-    path, each, result = filled(values, P((10_000, 10)), max_memory=needed, jobs=8)
+    _, each, result = filled(values, P((10_000, 10)), max_memory=needed, jobs=8)
     assert result.measured.workers == 1
     assert memory_needed([each]) <= needed
 

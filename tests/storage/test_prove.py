@@ -44,7 +44,12 @@ def test_digests_do_not_depend_on_the_layout(tmp_path, layout, dtype):
 
 @pytest.mark.parametrize(
     ("shape", "chunks"),
-    [((5001,), (512,)), ((51, 9, 11), (4, 5, 11)), ((21, 9, 11, 3), (4, 9, 4, 3)), ((1, 1), (1, 1))],
+    [
+        ((5001,), (512,)),
+        ((51, 9, 11), (4, 5, 11)),
+        ((21, 9, 11, 3), (4, 9, 4, 3)),
+        ((1, 1), (1, 1)),
+    ],
 )
 def test_shapes(tmp_path, shape, chunks):
     values = values_of(shape, "<u2")
@@ -77,6 +82,18 @@ def test_chunks_never_written_hold_the_fill_value(tmp_path):
     values = np.full((100, 4), 7, "<i2")
     values[20:30] = 5
     assert decode_digests(path, **SETTINGS).digests["/d"] == digest_array(values)
+
+
+def test_asked_for_under_another_name_or_missing(tmp_path):
+    path = tmp_path / "f.h5"
+    values = values_of((100, 4), "<i2")
+    with h5py.File(path, "w") as f:
+        f.create_dataset("a", data=values, chunks=(10, 4))
+        f["b"] = f["a"]
+        f.create_group("g")
+    found = decode_digests(path, ["/b", "/g", "/none"], **SETTINGS)
+    assert found.digests["/b"] == digest_array(values)
+    assert set(found.problems) == {"/g", "/none"}
 
 
 def stored(path, name, index):
@@ -167,7 +184,7 @@ def test_fletcher32_is_hdf5s(tmp_path, data):
 
 
 def test_a_file_cut_short(filled):
-    path, each, _ = filled(values_of((100_001, 13), "<i2"), PLAN)
+    path, _, _ = filled(values_of((100_001, 13), "<i2"), PLAN)
     with open(path, "r+b") as f:
         f.truncate(f.seek(0, 2) // 2)
     with pytest.raises(DamagedInput, match="as HDF5"):

@@ -1,0 +1,1 @@
+"""What many formats need, safely: flat binaries and the like."""

@@ -173,7 +173,7 @@ class FlatArray(Array):
         fits = out is not None and out.flags.c_contiguous and out.dtype == self.dtype
         buffer = out if out is not None and fits else np.empty(wanted, self.dtype)
         if buffer.size:
-            self._fill(memoryview(buffer.reshape(-1).view(np.uint8)), start, stop)
+            self._fill(memoryview(buffer.reshape(-1).view(np.uint8).data), start, stop)
         if out is not None and not fits:
             np.copyto(out, buffer)
             return out

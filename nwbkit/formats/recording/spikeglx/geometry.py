@@ -167,9 +167,7 @@ def _shank_count(probe: Any) -> int:
     return max(2, len(tips)) if tips else 4
 
 
-def _sites(
-    meta: Meta, probe: Any, channels: tuple[int, ...], imro: Imro | None
-) -> dict[int, Site]:
+def _sites(meta: Meta, probe: Any, channels: tuple[int, ...], imro: Imro | None) -> dict[int, Site]:
     # the entries of the readout table may be in any order; probeinterface keeps it
     order = list(imro.reference) if imro is not None and imro.reference else []
     index = {c: n for n, c in enumerate(order)} if len(order) == len(probe.contact_ids) else {}
@@ -191,9 +189,7 @@ def _sites(
     return sites
 
 
-def _properties(
-    meta: Meta, imro: Imro | None, channel: int
-) -> dict[str, str | int | float | bool]:
+def _properties(meta: Meta, imro: Imro | None, channel: int) -> dict[str, str | int | float | bool]:
     found: dict[str, str | int | float | bool] = {}
     if imro is None:
         return found
@@ -213,9 +209,7 @@ def _properties(
 # ------------------------------------------------------------------ the vendor's maps
 
 
-def _mapped(
-    meta: Meta, channels: tuple[int, ...]
-) -> dict[int, tuple[int, float, float]] | None:
+def _mapped(meta: Meta, channels: tuple[int, ...]) -> dict[int, tuple[int, float, float]] | None:
     """Shank, x and y (um, x from the shank's edge) by channel from ``snsGeomMap``."""
     table = meta.table("snsGeomMap")
     if table is None:

@@ -19,6 +19,7 @@ from nwbkit.formats.recording.spikeglx.names import CAT, FileName, original_name
 #: Files of one run agree within this many seconds on when acquisition began, reckoned
 #: from fileCreateTime (whole seconds, taken when the file is made) and firstSample.
 START_TOLERANCE_S = 120.0
+_EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ class Item:
     @property
     def socket(self) -> tuple[int, ...]:
         """Slot, port and dock: what orders probes that have no index."""
-        keys = ("imDatPrb_slot", "imDatPrb_port", "imDatPrb_dock")
-        keys = ("imDatObx_slot",) if self.kind == "obx" else keys
+        keys: tuple[str, ...] = ("imDatPrb_slot", "imDatPrb_port", "imDatPrb_dock")
+        if self.kind == "obx":
+            keys = ("imDatObx_slot",)
         said = [self.fields.get(key, "") for key in keys]
         return tuple(int(s) if s.isdecimal() else 0 for s in said)
 
@@ -129,7 +131,7 @@ class Item:
         rate = next((r for r in _rates(self.fields) if r > 0), None)
         if created is None or rate is None or not first.isdecimal():
             return None
-        return (created - datetime(1970, 1, 1)).total_seconds() - int(first) / rate
+        return (created - _EPOCH).total_seconds() - int(first) / rate
 
 
 def created_at(fields: Mapping[str, str]) -> datetime | None:
@@ -173,11 +175,14 @@ class Unit:
     folders: set[Path] = field(init=False)
     slots: set[tuple[object, ...]] = field(init=False)
     starts: list[float] = field(init=False)
+    created: dict[int, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self.folders = {item.path.parent for item in self.items}
         self.slots = {item.slot for item in self.items}
         self.starts = [s for i in self.items if (s := i.acquisition_start) is not None]
+        times = [(i.trigger, created_at(i.fields)) for i in self.items]
+        self.created = {t: (c - _EPOCH).total_seconds() for t, c in times if c is not None}
 
     def admits(self, other: Unit) -> bool:
         """Whether `other` can be of the same run: no file twice, one start of acquisition."""
@@ -187,7 +192,9 @@ class Unit:
             low = min(*self.starts, *other.starts)
             high = max(*self.starts, *other.starts)
             return high - low <= START_TOLERANCE_S
-        return True
+        # a header without firstSample was not finished; its trigger began with the others'
+        both = self.created.keys() & other.created.keys()
+        return all(abs(self.created[t] - other.created[t]) <= START_TOLERANCE_S for t in both)
 
     def near(self, other: Unit) -> bool:
         """Whether the folders are the same, parent and child, or siblings."""
@@ -201,6 +208,7 @@ class Unit:
         self.folders |= other.folders
         self.slots |= other.slots
         self.starts += other.starts
+        self.created = {**other.created, **self.created}
 
 
 def _near(a: Path, b: Path) -> bool:

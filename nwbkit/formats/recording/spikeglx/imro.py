@@ -183,7 +183,9 @@ def reference_names(kind: int | None) -> dict[int, str]:
     return REFERENCES.get(kind if kind is not None else 0, _BANK_REFERENCES)
 
 
-def channel_gains(meta: Meta, imro: Imro | None, band: str, channels: tuple[int, ...]) -> list[float]:
+def channel_gains(
+    meta: Meta, imro: Imro | None, band: str, channels: tuple[int, ...]
+) -> list[float]:
     """Amplification of AP or LF channels of a probe.
 
     Parameters

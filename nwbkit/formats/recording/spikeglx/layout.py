@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nwbkit.errors import DamagedInput
 from nwbkit.formats.recording.spikeglx.meta import COUNT_KEYS, MAX_CHANNELS, Meta, parse_subset
@@ -106,9 +107,7 @@ def _saved_channels(meta: Meta, n_saved: int, n_acquired: int) -> list[int]:
         raise DamagedInput(
             f"'{meta.name}' says nSavedChans={n_saved}, but snsSaveChanSubset lists {len(channels)}"
         )
-    if max(channels) >= n_acquired or any(
-        b <= a for a, b in zip(channels, channels[1:], strict=False)
-    ):
+    if max(channels) >= n_acquired or any(b <= a for a, b in pairwise(channels)):
         raise DamagedInput(
             f"'{meta.name}' says snsSaveChanSubset={text}, which does not rise within the "
             f"{n_acquired} acquired channels"
@@ -132,16 +131,14 @@ def _by_kind(
             raise DamagedInput(
                 f"'{meta.name}' says {saved_key}={meta.fields[saved_key]}, but of the channels "
                 f"in snsSaveChanSubset {len(of_kind)} are {kind}"
-                + (f" ({acquired_key}={meta.text(acquired_key)})" if meta.text(acquired_key) else "")
+                f" ({acquired_key}={meta.text(acquired_key) or 'missing'})"
             )
         numbers[kind] = of_kind
         first += n_acquired
     return numbers
 
 
-def _names(
-    meta: Meta, channels: list[int], numbers: dict[str, tuple[int, ...]]
-) -> tuple[str, ...]:
+def _names(meta: Meta, channels: list[int], numbers: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
     """Names as in ``snsChanMap`` where it fits the saved channels; else kind and number."""
     plain = tuple(f"{kind}{n}" for kind, ns in numbers.items() for n in ns)
     table = meta.table("snsChanMap") if meta.text("snsChanMap") else None

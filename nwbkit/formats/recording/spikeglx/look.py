@@ -29,7 +29,7 @@ def look(listing: Listing) -> Iterator[Match]:
     names = Counter((m.root, m.session) for m in matches)
     for match in matches:
         if names[match.root, match.session] > 1:  # a copy or an export beside the run itself
-            own = f"{match.session}_{_own_name(match.files)}"
+            own = _own_name(match.files)
             match = replace(match, session=own, stem=own)
         yield match
 

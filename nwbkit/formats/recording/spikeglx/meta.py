@@ -78,14 +78,17 @@ class Meta:
     fields : dict of str to str
         Without the ``~`` of table keys.
     kind : {"imec", "nidq", "obx"}
+    with_folder : bool
+        Messages name the folder too, since other files are called the same.
     """
 
     path: Path
     fields: dict[str, str] = field(repr=False)
     kind: str
+    with_folder: bool = False
 
     @classmethod
-    def read(cls, path: Path) -> Meta:
+    def read(cls, path: Path, *, with_folder: bool = False) -> Meta:
         """Parse the header at `path`.
 
         Raises
@@ -113,12 +116,16 @@ class Meta:
         for key, first, last in twice:
             if key not in ("userNotes", "fileName") and not key.startswith(("rmt_", "catGT")):
                 raise DamagedInput(f"'{path.name}' says {key} twice: {first} and {last}")
-        return cls(path, fields, kind)
+        return cls(path, fields, kind, with_folder)
 
     @property
     def name(self) -> str:
-        """The header's file name."""
-        return self.path.name
+        """What messages call the header."""
+        return self.shown(self.path)
+
+    def shown(self, path: Path) -> str:
+        """What messages call a file beside the header."""
+        return f"{path.parent.name}/{path.name}" if self.with_folder else path.name
 
     def text(self, key: str) -> str | None:
         """The value of `key`; None where absent or blank."""

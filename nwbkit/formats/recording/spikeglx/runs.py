@@ -1,10 +1,12 @@
-"""The files of one source, sorted into devices, bands and triggers, and held against their headers."""
+"""The files of a source by device, band and trigger, held against their headers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from nwbkit.errors import DamagedInput, NoInput
@@ -112,7 +114,9 @@ def read_bands(paths: Sequence[Path], complaints: Complaints) -> list[Band]:
     nwbkit.errors.DamagedInput
         Where headers contradict their files or each other.
     """
-    metas = [Meta.read(path) for path in _headers(paths)]
+    headers = _headers(paths)
+    often = Counter(path.name for path in headers)
+    metas = [Meta.read(path, with_folder=often[path.name] > 1) for path in headers]
     if not metas:
         named = ", ".join(f"'{p.name}'" for p in paths[:3])
         raise NoInput(f"no SpikeGLX header (.meta) beside {named}")
@@ -191,11 +195,11 @@ def _check_size(
         )
     elif said != size:
         complaints(
-            f"'{path.name}' holds {size} bytes, its header says {said} (fileSizeBytes)", hint
+            f"'{meta.shown(path)}' holds {size} bytes, its header says {said} (fileSizeBytes)", hint
         )
     elif rest:
         complaints(
-            f"'{path.name}' holds {size} bytes, which is no whole number of samples of "
+            f"'{meta.shown(path)}' holds {size} bytes, which is no whole number of samples of "
             f"{n_columns} channels (nSavedChans)",
             hint,
         )
@@ -210,7 +214,7 @@ def _check_time(meta: Meta, path: Path, rows: int, rate: float, complaints: Comp
     if abs(found - said) > max(found, said) * TIME_TOLERANCE + 1 / rate:
         key = {"imec": "imSampRate", "nidq": "niSampRate", "obx": "obSampRate"}[meta.kind]
         complaints(
-            f"'{path.name}' holds {rows} samples, at {meta.fields[key]} Hz ({key}) "
+            f"'{meta.shown(path)}' holds {rows} samples, at {meta.fields[key]} Hz ({key}) "
             f"{found:.6g} s, its header says {said:.6g} s (fileTimeSecs)",
             f"--salvage believes {key}",
         )
@@ -229,7 +233,7 @@ def _band(device: str, band: str, files: list[BinFile], complaints: Complaints) 
                 f"the {len(kept) - 1} other triggers of {device}"
             )
     kept.sort(key=lambda f: (f.first_sample or 0, str(f.path)))
-    for before, after in zip(kept, kept[1:], strict=False):
+    for before, after in pairwise(kept):
         _check_pair(before, after, complaints)
     return Band(device, band, tuple(kept))
 
@@ -249,8 +253,8 @@ def _check_pair(before: BinFile, after: BinFile, complaints: Complaints) -> None
     end = (before.first_sample or 0) + before.n_samples
     if end > (after.first_sample or 0):
         raise DamagedInput(
-            f"'{after.path.name}' begins at sample {after.first_sample} (firstSample), "
-            f"before '{before.path.name}' ends at {end}"
+            f"'{after.meta.shown(after.path)}' begins at sample {after.first_sample} (firstSample), "
+            f"before '{first.shown(before.path)}' ends at {end}"
         )
 
 
@@ -270,7 +274,9 @@ def _check_rates(bands: Sequence[Band], complaints: Complaints) -> None:
                 )
 
 
-def segments_of(bands: Sequence[Band], note: Callable[[str], None]) -> dict[str, tuple[Segment, ...]]:
+def segments_of(
+    bands: Sequence[Band], note: Callable[[str], None]
+) -> dict[str, tuple[Segment, ...]]:
     """The segments of all bands of one device, on its clock, by band.
 
     The clock's zero is the first sample of the device's earliest file. Times follow from
