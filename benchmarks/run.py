@@ -48,7 +48,6 @@ def run_folder(work: Path, gb: float) -> Path:
     Parameters
     ----------
     work : Path
-        The benchmark's folder.
     gb : float
         Size of the .bin file.
 
@@ -76,7 +75,6 @@ def neuroconv_python(work: Path) -> Path:
     Parameters
     ----------
     work : Path
-        The benchmark's folder.
 
     Returns
     -------
@@ -113,13 +111,19 @@ def warm(run: Path) -> int:
     return path.stat().st_size
 
 
+def busy() -> float:
+    """CPU seconds that the whole machine has spent, on anything, since it started."""
+    line = Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system, _, _, *rest = map(int, line.split()[1:9])
+    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(command: list, out: Path, log: Path) -> dict:
     """Run one conversion to its end.
 
     Parameters
     ----------
     command : list
-        Program and arguments.
     out : Path
         The file it writes.
     log : Path
@@ -128,24 +132,28 @@ def measure(command: list, out: Path, log: Path) -> dict:
     Returns
     -------
     dict
-        ``wall_s``, ``cpu_s`` (user + system), ``rss_bytes`` (peak), ``out_bytes``.
+        ``wall_s``, ``cpu_s`` (user + system), ``others_cpu_s`` (of all other processes
+        meanwhile), ``rss_bytes`` (peak), ``out_bytes``.
     """
     shutil.rmtree(out.parent, ignore_errors=True)
     out.parent.mkdir(parents=True)
     os.sync()  # nobody pays for what an earlier process left to be written
     with open(log, "wb") as messages:
-        began = time.perf_counter()
+        before, began = busy(), time.perf_counter()
         child = subprocess.Popen(
             command, cwd=ROOT, env=ENV, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages
         )
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - began
+    cpu = usage.ru_utime + usage.ru_stime
+    others = max(0.0, busy() - before - cpu)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(f"{log.read_text(errors='replace')[-2000:]}\nexit {child.returncode}: {log}")
     return {
         "wall_s": wall,
-        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "cpu_s": cpu,
+        "others_cpu_s": others,
         "rss_bytes": usage.ru_maxrss * 1024,
         "out_bytes": out.stat().st_size,
     }
@@ -169,7 +177,6 @@ def compare(work: Path, gb: float, sides: str, runs: int, neuroconv: Path) -> di
     Parameters
     ----------
     work : Path
-        The benchmark's folder.
     gb : float
         Size of the raw file.
     sides : str
@@ -186,7 +193,7 @@ def compare(work: Path, gb: float, sides: str, runs: int, neuroconv: Path) -> di
     """
     run, out = run_folder(work, gb), work / "out" / "out.nwb"
     every, measured = commands(run, out, neuroconv), {side: [] for side in sides}
-    size = {"gb": gb, "raw_bytes": warm(run), "load_before": os.getloadavg()[0]}
+    size = {"gb": gb, "raw_bytes": warm(run)}
     for i in range(runs + 1):
         for side in sides:
             warm(run)
@@ -240,18 +247,16 @@ def facts(neuroconv: Path) -> dict:
 
 def table(size: dict) -> str:
     """Medians of one size, one line a side."""
-    rows = [("", "wall s", "min-max", "cpu s", "peak MiB", "out MB", "raw MB/s")]
+    rows = [("", "wall s", "min-max", "cpu s", "others s", "peak MiB", "out MB", "raw MB/s")]
     for side, values in size["measured"].items():
-        wall, cpu, rss, out = (
-            statistics.median(v[k] for v in values)
-            for k in ("wall_s", "cpu_s", "rss_bytes", "out_bytes")
-        )
+        keys = ("wall_s", "cpu_s", "others_cpu_s", "rss_bytes", "out_bytes")
+        wall, cpu, others, rss, out = (statistics.median(v[k] for v in values) for k in keys)
         walls = sorted(v["wall_s"] for v in values)
         span = f"{walls[0]:.2f}-{walls[-1]:.2f}"
         speed = size["raw_bytes"] / wall / 1e6
-        texts = (f"{wall:.2f}", span, f"{cpu:.2f}", f"{rss / 2**20:.0f}", f"{out / 1e6:.0f}")
+        texts = (f"{wall:.2f}", span, f"{cpu:.2f}", f"{others:.2f}", f"{rss / 2**20:.0f}", f"{out / 1e6:.0f}")
         rows.append((f"{side} {SIDES[side]}", *texts, f"{speed:.0f}"))
-    lines = [f"{size['gb']:g} GB raw, medians; load before: {size['load_before']:.1f}"]
+    lines = [f"{size['gb']:g} GB raw, medians"]
     lines += [row[0].ljust(26) + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
     if size["ratios"]:
         each = ", ".join(f"{r:.2f}" for r in size["ratios"])

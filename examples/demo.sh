@@ -17,6 +17,7 @@ mkdir -p "$out"
 
 step python examples/spikeglx_run.py "$out/raw" --seconds "$seconds" --no-nidq
 step nwbkit detect "$out/raw" -o "$out/sources.json"
+step cat "$out/sources.json"
 step nwbkit inspect "$out/sources.json"
 
 printf '\n$ cat > %s\n' "$out/lab.yaml"

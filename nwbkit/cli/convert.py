@@ -86,7 +86,7 @@ def _closing_line(output: str, document: ConversionDocument, seconds: float) -> 
     from nwbkit.cli.text import duration_text, size_text
 
     line = f"wrote '{output}': {size_text(_size(output))}"
-    read = (document.measured or {}).get("bytes_read")
+    read = (document.measured or {}).get("raw_bytes")
     if not isinstance(read, int) or not read:
         return f"{line} in {duration_text(seconds)}"
     rate = size_text(read / max(seconds, 1e-9))

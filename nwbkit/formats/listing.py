@@ -50,8 +50,8 @@ class Listing:
         self.entries: list[Entry] = []
         self._heads: dict[Path, bytes] = {}
         seen: set[Path] = set()
-        for root in self.roots:
-            for entry in self._walk(root):
+        for root, given in zip(self.roots, roots, strict=True):
+            for entry in self._walk(root, os.fspath(given)):
                 if entry.path not in seen:
                     seen.add(entry.path)
                     self.entries.append(entry)
@@ -108,22 +108,22 @@ class Listing:
         except OSError:
             return None
 
-    def _walk(self, root: Path) -> Iterator[Entry]:
+    def _walk(self, root: Path, given: str) -> Iterator[Entry]:
         try:
             info = os.stat(root)
         except FileNotFoundError:
-            raise NoInput(f"cannot open '{root}': no such file or folder") from None
+            raise NoInput(f"cannot open '{given}': no such file or folder") from None
         except OSError as error:
-            raise NoInput(f"cannot open '{root}': {_reason(error)}") from None
+            raise NoInput(f"cannot open '{given}': {_reason(error)}") from None
         if not os.path.isdir(root):
             if not os.access(root, os.R_OK):
-                raise NoInput(f"cannot open '{root}': permission denied")
+                raise NoInput(f"cannot open '{given}': permission denied")
             yield Entry(root, info.st_size)
             return
         try:
             os.listdir(root)
         except OSError as error:
-            raise NoInput(f"cannot open '{root}': {_reason(error)}") from None
+            raise NoInput(f"cannot open '{given}': {_reason(error)}") from None
         visited: set[tuple[int, int]] = set()
         for folder, folders, names in os.walk(
             root, followlinks=True, onerror=self._note_unreadable

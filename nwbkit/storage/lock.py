@@ -221,8 +221,8 @@ class OutputLock:
         if self._heart is not None:
             self._heart.join()
             self._heart = None
-            if self.is_mine():
-                self.path.unlink(missing_ok=True)
+        if self.is_mine():
+            self.path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -215,5 +215,5 @@ def test_closing_line_has_size_rate_and_time(tmp_path):
     folder = tmp_path / "out.nwb.zarr"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "0").write_bytes(b"x" * 2000)
-    line = _closing_line(str(folder), converted(measured={"bytes_read": 5_000_000}), 2.0)
+    line = _closing_line(str(folder), converted(measured={"raw_bytes": 5_000_000}), 2.0)
     assert line == f"wrote '{folder}': 2.0 kB from 5.0 MB of data in 2.0 s (2.5 MB/s)"

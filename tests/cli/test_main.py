@@ -350,9 +350,10 @@ def test_detect_finds_nothing(nwbkit, tmp_path):
 
 @pytest.mark.script_launch_mode("subprocess")
 def test_console_script(script_runner):
-    if not Path(sys.executable).with_name("nwbkit").exists():
+    script = Path(sys.executable).with_name("nwbkit")
+    if not script.exists():
         pytest.skip("nwbkit is not installed in this environment")
-    done = script_runner.run(["nwbkit", "--version"])
+    done = script_runner.run([str(script), "--version"])
     assert done.success
     assert done.stdout == f"nwbkit {__version__}\n"
 

@@ -188,6 +188,14 @@ def test_where_nothing_can_be_created(name: str, reason: str, tmp_path: Path) ->
     assert caught.value.status == 73
 
 
-def test_special_files_are_written_into_not_replaced() -> None:
-    envelope.write_text("x", "/dev/null")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+def test_special_files_are_written_into_not_replaced(tmp_path: Path) -> None:
+    # a FIFO of our own: were the guard broken, a device like /dev/null would be lost
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        envelope.write_text("x", fifo)
+        assert os.read(reader, 10) == b"x"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
