@@ -138,6 +138,8 @@ def _lay(
         origin = given.get(name, label)
         if origin:
             origins[name] = origin
+        else:
+            origins.pop(name, None)
 
 
 def _forget_settled(body: Body, over: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ PAD = json.dumps({"sessions": ["x" * 60] * 100})[1:-1]
         (b"version: 1\nschema: nwbkit/metadata\n", True),
         (b"a:\n  schema: nwbkit/metadata\n", False),
         (b"# schema: nwbkit/metadata\n", False),
-        (b"\x00schema: nwbkit/metadata\n", False),
+        (b"schema: nwbkit/metadata\n\x00\x01", False),
         (b'\xff\xfe{"schema": "nwbkit/sources"}', False),
         (b"", False),
     ],
@@ -62,6 +62,20 @@ def test_what_is_no_regular_file_is_no_document(tmp_path: Path) -> None:
     assert not envelope.is_document(tmp_path)
     assert not envelope.is_document(tmp_path / "none")
     assert not envelope.is_document("a\0b")
+
+
+def test_a_fifo_is_not_drained(tmp_path: Path) -> None:
+    text = b'{"schema": "nwbkit/sources"}'
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(tmp_path / "fifo", os.O_WRONLY)
+    try:
+        os.write(writer, text)
+        assert not envelope.is_document(tmp_path / "fifo")
+        assert os.read(reader, 100) == text
+    finally:
+        os.close(writer)
+        os.close(reader)
 
 
 def test_huge_files_are_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

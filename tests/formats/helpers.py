@@ -84,9 +84,7 @@ def probe_fields(
     }
 
 
-def nidq_fields(
-    mn: int = 0, ma: int = 0, xa: int = 1, xd: int = 1, **more: Any
-) -> dict[str, Any]:
+def nidq_fields(mn: int = 0, ma: int = 0, xa: int = 1, xd: int = 1, **more: Any) -> dict[str, Any]:
     counts = f"{mn},{ma},{xa},{xd}"
     return {
         "acqMnMaXaDw": counts,

@@ -131,5 +131,3 @@ def test_sha1_with_progress(tmp_path):
     seen: list[int] = []
     assert sha1(path, seen.append) == "A9993E364706816ABA3E25717850C26C9CD0D89D"
     assert seen == [3]
-
-

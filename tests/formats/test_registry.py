@@ -187,7 +187,13 @@ def test_two_formats_in_one_folder_are_told_apart_by_format(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a b", "a-b"), ("Straße", "Strasse"), ("__x__", "__x__"), ("../..", "u2eu2eu2fu2eu2e"), ("", "source")],
+    [
+        ("a b", "a-b"),
+        ("Straße", "Strasse"),
+        ("__x__", "__x__"),
+        ("../..", "u2eu2eu2fu2eu2e"),
+        ("", "source"),
+    ],
 )
 def test_slug(text, expected):
     assert slug(text) == expected

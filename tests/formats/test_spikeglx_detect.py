@@ -81,7 +81,7 @@ def test_nothing_outside_spikeglx_is_claimed():
     detection = registry.detect([DATA], format="spikeglx")
     assert all(DATA / "spikeglx" in p.parents for s in detection.sources() for p in s.paths)
     claimed = {p for s in detection.sources() for p in s.paths}
-    assert {p for p in (DATA / "spikeglx").rglob("*.meta")} <= claimed
+    assert set((DATA / "spikeglx").rglob("*.meta")) <= claimed
 
 
 @needs_data
@@ -276,7 +276,10 @@ def test_thousands_of_triggers_stay_quick(tmp_path):
     [
         ("run_g0_t0.imec0.ap", FileName("run", 0, 0, 0, "ap")),
         ("a_g1_b_g12_t345.imec17.lf", FileName("a_g1_b", 12, 345, 17, "lf")),
-        ("77.230125_2023-04-27_g0_tcat.imec0.ap", FileName("77.230125_2023-04-27", 0, CAT, 0, "ap")),
+        (
+            "77.230125_2023-04-27_g0_tcat.imec0.ap",
+            FileName("77.230125_2023-04-27", 0, CAT, 0, "ap"),
+        ),
         ("run_g0_tcat.exported.imec0.ap", FileName("run", 0, CAT, 0, "ap")),
         ("sample3A_g0_t0.imec.ap", FileName("sample3A", 0, 0, None, "ap")),
         ("run_g0_t0.nidq", FileName("run", 0, 0, None, None)),

@@ -155,9 +155,7 @@ def test_four_shanks_are_four_groups(tmp_path):
     probe(tmp_path, **more)
     with opened(tmp_path) as reader:
         electrodes = reader.stream("imec0.ap").electrodes
-        assert [e.group for e in electrodes[:4]] == [
-            f"NeuropixelsImec0Shank{s}" for s in range(4)
-        ]
+        assert [e.group for e in electrodes[:4]] == [f"NeuropixelsImec0Shank{s}" for s in range(4)]
         assert electrodes[6].name == "s2e6"
         assert electrodes[6].properties["reference"] == "tip0"
         groups = reader.metadata()["ElectrodeGroups"]
@@ -166,7 +164,9 @@ def test_four_shanks_are_four_groups(tmp_path):
 
 
 def test_four_sync_words_are_four_columns(tmp_path):
-    fields = probe_fields(acqApLfSy=f"{N},0,4", snsApLfSy=f"{N},0,4", snsSaveChanSubset=f"0:{N + 3}")
+    fields = probe_fields(
+        acqApLfSy=f"{N},0,4", snsApLfSy=f"{N},0,4", snsSaveChanSubset=f"0:{N + 3}"
+    )
     write(tmp_path, "run_g0_t0.imec0.ap", fields, counts(100, N + 4))
     with opened(tmp_path, sync_lines=True) as reader:
         assert reader.stream("imec0.sync").shape == (100, 4)
@@ -356,7 +356,7 @@ def test_rates_and_times_are_exact(tmp_path):
         assert reader.stream("nidq.analog").timebase.clock == "demo_g0/nidq"
         for a, b in zip(ap.timebase.segments, lf.timebase.segments, strict=True):
             assert a.t0 == b.t0
-        assert [s.t0 for s in ap.timebase.segments][0] == 0.0
+        assert ap.timebase.segments[0].t0 == 0.0
         (gap,) = ap.timebase.gaps()
         assert gap[1] == pytest.approx(0.2, abs=2e-3)
         for stream in (ap, lf):
@@ -449,7 +449,10 @@ def test_metadata_states_facts_only(tmp_path):
     }
     assert said["Devices"]["NIDQ"]["model_name"] == "PXIe-6363"
     assert said["ElectrodeGroups"] == {
-        "NeuropixelsImec0": {"description": "the shank of probe imec0", "device": "NeuropixelsImec0"}
+        "NeuropixelsImec0": {
+            "description": "the shank of probe imec0",
+            "device": "NeuropixelsImec0",
+        }
     }
     assert said["Streams"]["run_g0/imec0.ap"] == {
         "description": "AP band of probe imec0, gain 500",
@@ -468,5 +471,3 @@ def test_nwb_names_carry_the_probe_where_there_are_two(tmp_path):
         ]
         keys = {e.key for s in reader.streams if s.role == "raw" for e in s.electrodes}
         assert len(keys) == 2 * N
-
-

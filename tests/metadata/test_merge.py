@@ -106,6 +106,14 @@ def test_a_merge_of_some_still_deletes_when_it_is_laid_over_others() -> None:
     assert merge([("a", a), ("bc", parts)]).body() == {"NWBFile": {"lab": "L"}}
 
 
+@pytest.mark.parametrize("between", [[], ["Subject: null"]])
+def test_a_value_of_unknown_origin_does_not_inherit_one(between: list[str]) -> None:
+    docs = [("a", meta("Subject: {sex: M}")), *(("b", meta(text)) for text in between)]
+    merged = merge([*docs, ("", meta("Subject: {sex: F}"))])
+    assert merged.body() == {"Subject": {"sex": "F"}}
+    assert merged.origins is None
+
+
 def test_origins_hold_nobodys_folders() -> None:
     doc = meta("NWBFile: {lab: L}")
     assert merge([("/home/jane/lab.yaml", doc)]).origins == {"NWBFile.lab": "lab.yaml"}

@@ -184,6 +184,17 @@ def test_known_digests_are_not_read_again(tmp_path, monkeypatch):
             content_digest(walk(f), known)
 
 
+def test_canonical_names_do_not_depend_on_creation_order(tmp_path):
+    digests = []
+    for names in ("ab", "ba"):
+        with h5py.File(tmp_path / "f.h5", "w", track_order=True) as f:
+            f[names[0]] = np.arange(3)
+            f[names[1]] = f[names[0]]
+            f.attrs["r"] = f["b"].ref
+        digests.append(digest_of(tmp_path / "f.h5"))
+    assert digests[0] == digests[1]
+
+
 def test_hard_link_cycle(tmp_path):
     with h5py.File(tmp_path / "f.h5", "w") as f:
         f["a/b"] = f.create_group("a")

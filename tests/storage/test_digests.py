@@ -119,6 +119,8 @@ def test_missing_doubled_and_foreign_rows_are_found(small_blocks):
         digester.add(0, values[:8])
     with pytest.raises(InternalError, match="belong"):
         digester.add(15, values[:8])
+    with pytest.raises(InternalError, match="belong"):
+        digester.add(8, values[8:16, :2])
 
 
 def test_no_rows():

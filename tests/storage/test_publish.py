@@ -141,6 +141,19 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(out):
     assert listing(out.parent) == ["o.nwb"]
 
 
+def test_an_output_that_appears_before_the_lock_is_refused_at_once(out, monkeypatch):
+    original = OutputLock.acquire
+
+    def acquire(self):
+        out.write_bytes(b"a rival's")
+        return original(self)
+
+    monkeypatch.setattr(OutputLock, "acquire", acquire)
+    with pytest.raises(OutputExists), Publication(out):
+        pytest.fail("an hour of work would have been done for nothing")
+    assert listing(out.parent) == ["o.nwb"]
+
+
 def test_folders(tmp_path, monkeypatch):
     with pytest.raises(OutputRefused, match="no folder") as caught:
         put(tmp_path / "none" / "o.nwb")

@@ -66,7 +66,7 @@ def _file(bands: Sequence[Band], notes: list[str]) -> dict[str, Any]:
     said: dict[str, Any] = {"session_id": label([f.item for f in files])}
     created = [c for f in files if (c := created_at(f.meta.fields)) is not None]
     if created and len(created) == len(files):
-        said["session_start_time"] = min(created).isoformat()
+        said["session_start_time"] = min(created, key=lambda c: c.replace(tzinfo=None)).isoformat()
     else:
         other = next((t for f in files if (t := f.meta.text("fileCreateTime_original"))), None)
         text = "the headers do not say when recording began"

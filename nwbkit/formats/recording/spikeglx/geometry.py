@@ -239,7 +239,7 @@ def _from_map(
     position = 1 if meta.text("snsGeomMap") else 0
     known = len(header) > position and header[position].strip().isdecimal()
     n_shanks = max(1, int(header[position])) if known else 1
-    pitch = float(header[2]) if mapped and len(header) > 2 else 0.0
+    pitch = _pitch(meta, header) if mapped and n_shanks > 1 else 0.0
     sites = {}
     for channel in channels:
         shank, x, y = mapped[channel] if mapped else (0, None, None)
@@ -257,6 +257,14 @@ def _from_map(
     return Geometry(sites, n_shanks, "", notes)
 
 
+def _pitch(meta: Meta, header: list[str]) -> float:
+    """Distance between shanks in um, from the head of ``snsGeomMap``."""
+    try:
+        return float(header[2])
+    except (ValueError, IndexError):
+        raise DamagedInput(f"'{meta.name}' has a torn table snsGeomMap") from None
+
+
 def _compare(
     meta: Meta,
     sites: dict[int, Site],
@@ -266,7 +274,7 @@ def _compare(
 ) -> None:
     table = meta.table("snsGeomMap")
     assert table is not None
-    pitch = float(table[0][2]) if n_shanks > 1 else 0.0
+    pitch = _pitch(meta, table[0]) if n_shanks > 1 else 0.0
     shift: float | None = None
     for channel, site in sites.items():
         shank, x, y = mapped[channel]

@@ -106,7 +106,7 @@ class Item:
         if self.kind == "obx":
             keys = ("imDatObx_slot",)
         said = [self.fields.get(key, "") for key in keys]
-        return tuple(int(s) if s.isdecimal() else 0 for s in said)
+        return tuple(whole(s) or 0 for s in said)
 
     @property
     def device(self) -> tuple[str, ...]:
@@ -127,11 +127,11 @@ class Item:
     def acquisition_start(self) -> float | None:
         """When sample 0 was taken, in seconds since 1970 by the recorder's own wall clock."""
         created = created_at(self.fields)
-        first = self.fields.get("firstSample", "")
-        rate = next((r for r in _rates(self.fields) if r > 0), None)
-        if created is None or rate is None or not first.isdecimal():
+        first = whole(self.fields.get("firstSample", ""))
+        rate = next((r for r in _rates(self.fields) if r > 1), None)
+        if created is None or rate is None or first is None:
             return None
-        return (created - _EPOCH).total_seconds() - int(first) / rate
+        return _seconds(created) - first / rate
 
 
 def created_at(fields: Mapping[str, str]) -> datetime | None:
@@ -154,7 +154,16 @@ def created_at(fields: Mapping[str, str]) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment.replace(tzinfo=None)
+    return moment
+
+
+def whole(text: str) -> int | None:
+    """A whole number of reasonable length; None for anything else."""
+    return int(text) if len(text) < 19 and text.isascii() and text.isdecimal() else None
+
+
+def _seconds(moment: datetime) -> float:
+    return (moment.replace(tzinfo=None) - _EPOCH).total_seconds()
 
 
 def _rates(fields: Mapping[str, str]) -> Iterable[float]:
@@ -174,31 +183,32 @@ class Unit:
     items: list[Item]
     folders: set[Path] = field(init=False)
     slots: set[tuple[object, ...]] = field(init=False)
-    starts: list[float] = field(init=False)
+    span: tuple[float, float] | None = field(init=False)
     created: dict[int, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self.folders = {item.path.parent for item in self.items}
         self.slots = {item.slot for item in self.items}
-        self.starts = [s for i in self.items if (s := i.acquisition_start) is not None]
+        starts = [s for i in self.items if (s := i.acquisition_start) is not None]
+        self.span = (min(starts), max(starts)) if starts else None
         times = [(i.trigger, created_at(i.fields)) for i in self.items]
-        self.created = {t: (c - _EPOCH).total_seconds() for t, c in times if c is not None}
+        self.created = {t: _seconds(c) for t, c in times if c is not None}
 
     def admits(self, other: Unit) -> bool:
         """Whether `other` can be of the same run: no file twice, one start of acquisition."""
         if self.slots & other.slots:
             return False
-        if self.starts and other.starts:
-            low = min(*self.starts, *other.starts)
-            high = max(*self.starts, *other.starts)
-            return high - low <= START_TOLERANCE_S
+        span = _joined(self.span, other.span)
+        if span is not None and self.span is not None and other.span is not None:
+            return span[1] - span[0] <= START_TOLERANCE_S
         # a header without firstSample was not finished; its trigger began with the others'
         both = self.created.keys() & other.created.keys()
         return all(abs(self.created[t] - other.created[t]) <= START_TOLERANCE_S for t in both)
 
     def near(self, other: Unit) -> bool:
         """Whether the folders are the same, parent and child, or siblings."""
-        if any(int(i.fields.get("nDataDirs") or 1) > 1 for i in (self.items[0], other.items[0])):
+        first = (self.items[0], other.items[0])
+        if any((whole(i.fields.get("nDataDirs", "")) or 1) > 1 for i in first):
             return True  # SpikeGLX spreads such a run over several disks
         return any(_near(a, b) for a in self.folders for b in other.folders)
 
@@ -207,8 +217,16 @@ class Unit:
         self.items += other.items
         self.folders |= other.folders
         self.slots |= other.slots
-        self.starts += other.starts
+        self.span = _joined(self.span, other.span)
         self.created = {**other.created, **self.created}
+
+
+def _joined(
+    a: tuple[float, float] | None, b: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    if a is None or b is None:
+        return a or b
+    return min(a[0], b[0]), max(a[1], b[1])
 
 
 def _near(a: Path, b: Path) -> bool:
@@ -224,10 +242,9 @@ def group(items: Sequence[Item]) -> list[list[Item]]:
 
 
 def _order(item: Item) -> tuple[object, ...]:
-    first = item.fields.get("firstSample", "")
+    begin = whole(item.fields.get("firstSample", "")) or 0
     index = item.index if item.index is not None else 1 << 20
     kinds = ("imec", "obx", "nidq")
-    begin = int(first) if first.isdecimal() else 0
     return (kinds.index(item.kind), index, item.socket, item.band, begin, os.fsencode(item.path))
 
 
