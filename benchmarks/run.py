@@ -252,10 +252,9 @@ def table(size: dict) -> str:
         keys = ("wall_s", "cpu_s", "others_cpu_s", "rss_bytes", "out_bytes")
         wall, cpu, others, rss, out = (statistics.median(v[k] for v in values) for k in keys)
         walls = sorted(v["wall_s"] for v in values)
-        span = f"{walls[0]:.2f}-{walls[-1]:.2f}"
-        speed = size["raw_bytes"] / wall / 1e6
-        texts = (f"{wall:.2f}", span, f"{cpu:.2f}", f"{others:.2f}", f"{rss / 2**20:.0f}", f"{out / 1e6:.0f}")
-        rows.append((f"{side} {SIDES[side]}", *texts, f"{speed:.0f}"))
+        texts = [f"{wall:.2f}", f"{walls[0]:.2f}-{walls[-1]:.2f}", f"{cpu:.2f}", f"{others:.2f}"]
+        numbers = (rss / 2**20, out / 1e6, size["raw_bytes"] / wall / 1e6)
+        rows.append((f"{side} {SIDES[side]}", *texts, *(f"{x:.0f}" for x in numbers)))
     lines = [f"{size['gb']:g} GB raw, medians"]
     lines += [row[0].ljust(26) + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
     if size["ratios"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit.errors import DocumentError, MissingFact, NoInput, UnknownFormat, UsageError
-from nwbkit.formats.base import Reader, Source
+from nwbkit.formats.base import Reader, Relation, Source
 from nwbkit.streams import Clock, Stream
 
 if TYPE_CHECKING:
@@ -176,14 +176,31 @@ def open_session(
                     paths=tuple(Path(p) for p in source.paths),
                     options=options[source.id],
                     salvage=salvage,
+                    relations=_relations(source),
                 )
             )
             opened._stack.callback(reader.close)
             opened.readers.append(reader)
+        _relate(opened.readers)
     except BaseException:
         opened._stack.close()
         raise
     return opened
+
+
+def _relations(source: SourceEntry) -> tuple[Relation, ...]:
+    return tuple(
+        Relation(r.kind, r.source, r.stream, r.evidence or "") for r in source.relations
+    )
+
+
+def _relate(readers: Sequence[Reader]) -> None:
+    """Introduce each reader to those it is related to and that are open too."""
+    by_id = {reader.source.id: reader for reader in readers}
+    for reader in readers:
+        for relation in reader.source.relations:
+            if relation.source in by_id:
+                reader.relate(relation, by_id[relation.source])
 
 
 def choose_session(document: SourcesDocument, session: str | None) -> SessionEntry:

@@ -41,7 +41,15 @@ def metadata() -> None:
 @source_options
 @output_option(help="Write the metadata document here.")
 @json_option
-def extract(inputs: tuple[str, ...], output: str | None, as_json: bool, **selection: Any) -> None:
+@click.pass_context
+def extract(
+    ctx: click.Context,
+    /,
+    inputs: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+    **selection: Any,
+) -> None:
     """Write what the files of one session of INPUTS say themselves, with its origin.
 
     INPUTS are raw paths, or one sources document (- for stdin).
@@ -51,6 +59,7 @@ def extract(inputs: tuple[str, ...], output: str | None, as_json: bool, **select
     with _opened(inputs, **selection) as session:
         document = extract(session.readers)
     _emit(document, output, as_json)
+    _end_partly(ctx, session)
 
 
 @metadata.command(short_help="Lay metadata files over each other.")
@@ -72,7 +81,10 @@ def merge(
 @meta_option
 @output_option(help="Write the YAML here; a file that is there stays.")
 @overwrite_option
+@click.pass_context
 def template(
+    ctx: click.Context,
+    /,
     inputs: tuple[str, ...],
     metadata: tuple[str, ...],
     output: str | None,
@@ -102,6 +114,7 @@ def template(
         emit_text(text)
     else:
         write_text(text, output)
+    _end_partly(ctx, session)
 
 
 @metadata.command(short_help="Is it enough for NWB, best practice, DANDI?")
@@ -164,6 +177,17 @@ def _opened(inputs: tuple[str, ...], format: str | None = None, **selection: Any
     from nwbkit.session import load_sources, open_session
 
     return open_session(load_sources(inputs, format=format), **selection)
+
+
+def _end_partly(ctx: click.Context, session: OpenSession) -> None:
+    """With ``--salvage``: say what was lost, and leave with 3 where anything was."""
+    from nwbkit.cli.console import CONSOLE
+
+    losses = [loss for reader in session.readers for loss in reader.losses]
+    for loss in losses:
+        CONSOLE.warn(loss)
+    if losses:
+        ctx.exit(3)
 
 
 def _emit(document: MetadataDocument, output: str | None, as_json: bool) -> None:

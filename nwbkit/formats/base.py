@@ -49,6 +49,37 @@ class Strength(enum.IntEnum):
 
 
 @dataclass(frozen=True)
+class Relation:
+    """How a source belongs to another one.
+
+    Parameters
+    ----------
+    kind : {"derived_from", "video_of", "plane_of"}
+        A sorting is derived from its recording, pose from its video.
+    source : str
+        Id of the other source.
+    stream : str, optional
+        Id of the other source's stream, where it is one.
+    evidence : str
+        One sentence: what in the files says so.
+    """
+
+    kind: Literal["derived_from", "video_of", "plane_of"]
+    source: str
+    stream: str | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Another source of the same detection, as ``Format.relate`` is shown it."""
+
+    id: str
+    format: str
+    match: Match
+
+
+@dataclass(frozen=True)
 class Match:
     """One Source that a Format recognised.
 
@@ -67,6 +98,9 @@ class Match:
         The run or experiment folder.
     options : dict
         Options that `look` could tell from the files.
+    companion : bool
+        Belongs to a recording where there is one (a sorting, pose, video, a table) and is
+        a session of its own only where there is none.
     """
 
     files: tuple[Path, ...]
@@ -76,6 +110,7 @@ class Match:
     session: str
     root: Path
     options: dict[str, Any] = field(default_factory=dict)
+    companion: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +198,7 @@ class Source:
     salvage : bool
         ``--salvage`` was given: read what can be read of contradictory data, and record
         the loss in :attr:`Reader.losses`.
+    relations : tuple of Relation
     """
 
     id: str
@@ -170,6 +206,7 @@ class Source:
     paths: tuple[Path, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     salvage: bool = False
+    relations: tuple[Relation, ...] = ()
 
 
 class Reader:
@@ -217,6 +254,18 @@ class Reader:
         never guessed. A start time without a zone is given as a naive ISO text.
         """
         raise NotImplementedError
+
+    def relate(self, relation: Relation, other: Reader) -> None:
+        """Take from a related source what this one lacks: clock, rate, electrodes.
+
+        Called once for each relation whose source is open too, after all were opened and
+        before any stream is looked at.
+
+        Raises
+        ------
+        nwbkit.errors.DamagedInput
+            Where the two contradict each other (channel count, rate, length).
+        """
 
     def reread(self, stream_id: str, start: int, stop: int) -> npt.NDArray[Any] | None:
         """Rows of an array stream by a second, independent way; None where there is none.
@@ -284,6 +333,9 @@ class Format:
     options : tuple of Option
     supersedes : tuple of str
         Format ids whose claims on the same files yield to this one.
+    relate : callable, optional
+        ``relate(match, candidates) -> iterable of Relation``: to which of the other sources
+        a match belongs, by evidence in files and names; standard library only.
     fallback : bool
         Looks at files of a general kind (csv, tiff, wav): is shown only what no other
         format claimed.
@@ -299,6 +351,7 @@ class Format:
     options: tuple[Option, ...] = ()
     supersedes: tuple[str, ...] = ()
     fallback: bool = False
+    relate: Callable[[Match, Sequence[Candidate]], Iterable[Relation]] | None = None
 
     def option(self, name: str) -> Option:
         """The option called `name`; UsageError with the known names where there is none."""

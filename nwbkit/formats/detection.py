@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from nwbkit.formats.base import Source, Strength
+from nwbkit.formats.base import Relation, Source, Strength
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class DetectedSource:
         Not empty where convert must be told which format it is.
     options : dict
         What the format could tell from the files.
+    relations : tuple of Relation
+        To other sources of the same session.
     """
 
     id: str
@@ -63,10 +65,11 @@ class DetectedSource:
     evidence: str
     alternatives: tuple[Alternative, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
 
     def source(self, *, salvage: bool = False) -> Source:
         """As ``registry.open_source`` takes it."""
-        return Source(self.id, self.format, self.paths, self.options, salvage)
+        return Source(self.id, self.format, self.paths, self.options, salvage, self.relations)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from nwbkit.formats.claims import Claim, resolve
 from nwbkit.formats.detection import DetectedSession, DetectedSource, Detection, Report
 from nwbkit.formats.listing import Listing
 from nwbkit.formats.naming import Named, unique_ids
+from nwbkit.formats.relating import group, relations
 
 if TYPE_CHECKING:
     from nwbkit.documents.sources import SourcesDocument
@@ -145,7 +146,8 @@ def detect(
     claims += resolve(_looks(last, rest, reports), chosen, reports)
     taken = {file for claim in claims for file in claim.match.files}
     unclaimed = tuple(e.path for e in listing.entries if e.path not in taken)
-    return Detection(_sessions(claims), tuple(reports), unclaimed, listing.roots)
+    sessions = _sessions(claims, chosen, reports)
+    return Detection(sessions, tuple(reports), unclaimed, listing.roots)
 
 
 def _by_id(format: str, known: Mapping[str, Format]) -> Format:
@@ -202,32 +204,36 @@ def _without_own_outputs(listing: Listing) -> Listing:
     return listing.restricted(e for e in listing.entries if e.path not in own)
 
 
-def _sessions(claims: Sequence[Claim]) -> tuple[DetectedSession, ...]:
+def _sessions(
+    claims: Sequence[Claim], known: Mapping[str, Format], reports: list[Report]
+) -> tuple[DetectedSession, ...]:
     claims = sorted(
         claims, key=lambda c: (os.fsencode(c.match.root), c.match.session, c.format, c.match.files)
     )
     ids = unique_ids(
         [Named(c.match.stem, c.match.root, c.format, c.match.files[0]) for c in claims]
     )
-    groups: dict[tuple[Path, str], list[DetectedSource]] = {}
-    for claim, source_id in zip(claims, ids, strict=True):
-        match = claim.match
-        source = DetectedSource(
+    related = relations(claims, ids, known, reports)
+    sources = [
+        DetectedSource(
             source_id,
             claim.format,
-            match.files,
-            match.strength,
-            match.evidence,
+            claim.match.files,
+            claim.match.strength,
+            claim.match.evidence,
             claim.alternatives,
-            dict(match.options),
+            dict(claim.match.options),
+            mine,
         )
-        groups.setdefault((match.root, match.session), []).append(source)
+        for claim, source_id, mine in zip(claims, ids, related, strict=True)
+    ]
+    groups = group(claims, ids, related)
     session_ids = unique_ids(
-        [Named(label, root, main=group[0].paths[0]) for (root, label), group in groups.items()]
+        [Named(g.label, g.root, main=claims[g.members[0]].match.files[0]) for g in groups]
     )
     return tuple(
-        DetectedSession(session_id, root, tuple(group))
-        for session_id, ((root, _), group) in zip(session_ids, groups.items(), strict=True)
+        DetectedSession(session_id, g.root, tuple(sources[i] for i in g.members))
+        for session_id, g in zip(session_ids, groups, strict=True)
     )
 
 
@@ -306,7 +312,10 @@ def _source_entry(source: DetectedSource) -> dict[str, object]:
             for a in source.alternatives
         ],
         "options": dict(source.options),
-        "relations": [],
+        "relations": [
+            {"kind": r.kind, "source": r.source, "stream": r.stream, "evidence": r.evidence}
+            for r in source.relations
+        ],
     }
 
 

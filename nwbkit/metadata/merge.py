@@ -131,9 +131,6 @@ def _lay(
                 base[key] = {}
             _lay(base[key], value, here, origins, given, label)
             continue
-        if isinstance(base.get(key), dict):
-            for gone, _ in leaves(base[key], here):
-                origins.pop(gone, None)
         base[key] = value
         origin = given.get(name, label)
         if origin:

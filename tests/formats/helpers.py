@@ -13,6 +13,13 @@ from nwbkit.formats.base import Format, Match, Reader, Source, Strength
 from nwbkit.formats.detection import DetectedSource
 
 N = 8  # acquired channels of the small probe
+#: Gains (AP, LF) of its channels that all differ.
+MIXED = [(500, 250), (250, 125), (1000, 50), (50, 500), (125, 1000), (2000, 3000), (3000, 1500)]
+MIXED.append((1500, 2000))
+
+
+def volts(gain: float, top: float = 0.6, full: int = 512) -> float:
+    return top / full / gain
 
 
 def ranges(channels: Iterable[int]) -> str:

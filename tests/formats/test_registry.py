@@ -244,7 +244,8 @@ def test_detecting_loads_no_heavy_library(tmp_path):
     touch(tmp_path, "a.meta")
     code = (
         "import sys; from nwbkit.formats import registry; registry.detect([sys.argv[1]]); "
-        "print([m for m in ('numpy', 'h5py', 'pynwb', 'neo', 'probeinterface') if m in sys.modules])"
+        "heavy = {'numpy', 'h5py', 'pynwb', 'neo', 'probeinterface', 'pydantic'}; "
+        "print(sorted(heavy & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run(

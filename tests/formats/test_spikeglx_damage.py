@@ -334,12 +334,9 @@ def test_audit_holds_the_data_against_their_digest(tmp_path):
         (finding,) = reader.audit()
     assert finding.startswith("'run_g0_t0.imec0.ap.bin' has SHA-1 ")
     assert finding.endswith("(fileSHA1)")
-
-
-@needs_data
-def test_audit_agrees_with_a_real_digest():
-    with opened(DATA / "spikeglx" / "DigitalChannelTest_g0") as reader:
-        assert reader.audit() == []
+    if DATA.is_dir():
+        with opened(DATA / "spikeglx" / "DigitalChannelTest_g0") as reader:
+            assert reader.audit() == []
 
 
 def test_a_file_that_shrinks_while_open(tmp_path):

@@ -64,6 +64,20 @@ def test_extract(calls: list[Any]) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["extract", "template"])
+def test_what_was_salvaged_is_said(
+    command: str, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = FakeReader("a", {})
+    reader.losses.append("'a.bin' lacks 3 samples")
+    damaged = FakeSession(id="run", readers=[reader], calls=calls)
+    monkeypatch.setattr(session_module, "open_session", lambda *_, **__: damaged)
+    result = run(command, "raw", "--salvage")
+    assert result.exit_code == 3
+    assert "warning: 'a.bin' lacks 3 samples" in result.stderr
+    assert result.stdout != ""
+
+
 def test_extract_to_a_file(calls: list[Any], tmp_path: Path) -> None:
     result = run("extract", "raw", "-o", str(tmp_path / "m.json"))
     assert result.exit_code == 0

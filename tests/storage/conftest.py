@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nwbkit.storage.holes import hole
+from nwbkit.storage.publish import Publication, sidecar_path
 from nwbkit.streams import Array
 
 
@@ -92,3 +93,32 @@ def filled(tmp_path):
         return path, each, fill(path, [each], jobs=jobs, max_memory=max_memory)
 
     return make
+
+
+def listing(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def put(out, data=b"new", sidecar=b"new sidecar", **settings):
+    with Publication(out, **settings) as publication:
+        publication.part.write_bytes(data)
+        publication.publish(sidecar)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "o.nwb"
+
+
+@pytest.fixture
+def old(out):
+    """An output that was there before."""
+    out.write_bytes(b"old")
+    sidecar_path(out).write_bytes(b"old sidecar")
+    return out
+
+
+def assert_old(out):
+    assert out.read_bytes() == b"old"
+    assert sidecar_path(out).read_bytes() == b"old sidecar"
+    assert listing(out.parent) == [out.name, out.name + ".json"]

@@ -29,8 +29,8 @@ _BITS |= {"3010": 2048, "3020": 2048, "3022": 2048}
 
 
 def _said(meta: Path) -> dict[str, str]:
-    lines = re.findall(rb"^~?([^=\r\n]+)=([^\r\n]*)", meta.read_bytes(), re.MULTILINE)
-    return {k.decode("latin-1"): v.decode("latin-1") for k, v in lines}
+    text = meta.read_bytes().decode("latin-1").removeprefix("\xef\xbb\xbf")
+    return dict(re.findall(r"(?:^|[\r\n])[~ ]*([^=\r\n]+)=([^\r\n]*)", text))
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class SecondReader:
 
     def _header(self, path: Path) -> dict[str, str]:
         if path not in self._headers:
-            self._headers[path] = _said(path.with_suffix(".meta"))
+            metas = [path.with_suffix(s) for s in (".meta", ".META")]
+            self._headers[path] = _said(next(m for m in metas if m.exists()))
         return self._headers[path]
 
     def _ordered(self, wanted: Wanted) -> list[tuple[Path, int, int]]:

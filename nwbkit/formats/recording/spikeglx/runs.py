@@ -253,8 +253,8 @@ def _check_pair(before: BinFile, after: BinFile, complaints: Complaints) -> None
     end = (before.first_sample or 0) + before.n_samples
     if end > (after.first_sample or 0):
         raise DamagedInput(
-            f"'{after.meta.shown(after.path)}' begins at sample {after.first_sample} (firstSample), "
-            f"before '{first.shown(before.path)}' ends at {end}"
+            f"'{after.meta.shown(after.path)}' begins at sample {after.first_sample} "
+            f"(firstSample), before '{first.shown(before.path)}' ends at {end}"
         )
 
 
