@@ -72,10 +72,6 @@ def run_folder(work: Path, gb: float) -> Path:
 def neuroconv_python(work: Path) -> Path:
     """Python of an environment with exactly the pinned requirements, made if not there.
 
-    Parameters
-    ----------
-    work : Path
-
     Returns
     -------
     Path

@@ -134,20 +134,26 @@ def detect(
     if not listing.entries and listing.unreadable:
         folder, reason = listing.unreadable[0]
         raise NoInput(f"cannot open '{folder}': {reason}")
-    reports += [
-        Report("warning", f"cannot open '{folder}': {reason}")
-        for folder, reason in listing.unreadable
-    ]
+    for folder, reason in listing.unreadable:
+        reports.append(Report("warning", f"cannot open '{folder}': {reason}"))
+    claims = _claims(listing, chosen, reports)
+    unclaimed = tuple(e.path for e in _left(listing, claims).entries)
+    sessions = _sessions(claims, chosen, reports)  # adds to the reports
+    return Detection(sessions, tuple(reports), unclaimed, listing.roots)
+
+
+def _claims(listing: Listing, chosen: Mapping[str, Format], reports: list[Report]) -> list[Claim]:
+    """Claims of all formats; fallbacks are shown what the others left."""
     first = [f for f in chosen.values() if not f.fallback]
     claims = resolve(_looks(first, listing, reports), chosen, reports)
-    taken = {file for claim in claims for file in claim.match.files}
-    rest = listing.restricted(e for e in listing.entries if e.path not in taken)
     last = [f for f in chosen.values() if f.fallback]
-    claims += resolve(_looks(last, rest, reports), chosen, reports)
+    return claims + resolve(_looks(last, _left(listing, claims), reports), chosen, reports)
+
+
+def _left(listing: Listing, claims: Iterable[Claim]) -> Listing:
+    """What no claim has taken."""
     taken = {file for claim in claims for file in claim.match.files}
-    unclaimed = tuple(e.path for e in listing.entries if e.path not in taken)
-    sessions = _sessions(claims, chosen, reports)
-    return Detection(sessions, tuple(reports), unclaimed, listing.roots)
+    return listing.restricted(e for e in listing.entries if e.path not in taken)
 
 
 def _by_id(format: str, known: Mapping[str, Format]) -> Format:

@@ -33,12 +33,15 @@ def test_equal_signs_latin1_and_blank_lines(tmp_path):
         assert np.array_equal(reader.reread("imec0.ap", 0, 5), reader.stream("imec0.ap").read(0, 5))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "latin-1"])
-def test_encodings_of_notes(tmp_path, encoding):
-    fields = probe_fields(userNotes="Mäuse")
+@pytest.mark.parametrize(
+    ("encoding", "notes"),
+    [("utf-8", "Mäuse’"), ("utf-8-sig", "日本"), ("cp1252", "Mäuse’"), ("latin-1", "Mäuse\x81")],
+)
+def test_encodings_of_notes(tmp_path, encoding, notes):
+    fields = probe_fields(userNotes=notes)
     write(tmp_path, "run_g0_t0.imec0.ap", fields, counts(60, N + 1), encoding=encoding)
     with opened(tmp_path) as reader:
-        assert reader.metadata()["NWBFile"]["notes"] == "Mäuse"
+        assert reader.metadata()["NWBFile"]["notes"] == notes
 
 
 def test_a_next_line_character_ends_no_line(tmp_path):
