@@ -29,6 +29,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m compileall -q nwbkit
+	@$(BIN)/python -m nwbkit.nwb.library
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 test: $(VENV)/.installed-dev
@@ -45,6 +46,7 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m compileall -q nwbkit
+	@$(BIN)/python -m nwbkit.nwb.library
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean:

@@ -27,13 +27,27 @@ SYNC_BIT = 6  # of the SY word of a probe
 CHANNELS = 384
 
 # What a kind of probe says of itself: header flavour -> facts.
-_NP1 = {"type": 0, "part": "PRB_1_4_0480_1_C", "range": 0.6, "max_int": 512, "shanks": 1, "lf": True}
+_NP1 = {
+    "type": 0,
+    "part": "PRB_1_4_0480_1_C",
+    "range": 0.6,
+    "max_int": 512,
+    "shanks": 1,
+    "lf": True,
+}
 _NP2 = {"range": 0.62, "max_int": 2048, "gain": 100, "lf": False}
 _NP2_OLD = {"range": 0.5, "max_int": 8192, "gain": 80, "lf": False}
 KINDS = {
     ("NP1.0", "geom"): {**_NP1, "app": "20230411", "unused": [191]},
     ("NP1.0", "shank"): {**_NP1, "app": "20201024", "unused": [191]},
-    ("NP2.0-1shank", "geom"): {**_NP2, "type": 2003, "part": "NP2003", "shanks": 1, "app": "20230815", "unused": []},
+    ("NP2.0-1shank", "geom"): {
+        **_NP2,
+        "type": 2003,
+        "part": "NP2003",
+        "shanks": 1,
+        "app": "20230815",
+        "unused": [],
+    },
     ("NP2.0-1shank", "shank"): {
         **_NP2_OLD,
         "type": 21,
@@ -42,7 +56,14 @@ KINDS = {
         "app": "20201103",
         "unused": [127],
     },
-    ("NP2.0-4shank", "geom"): {**_NP2, "type": 2013, "part": "NP2013", "shanks": 4, "app": "20230815", "unused": []},
+    ("NP2.0-4shank", "geom"): {
+        **_NP2,
+        "type": 2013,
+        "part": "NP2013",
+        "shanks": 4,
+        "app": "20230815",
+        "unused": [],
+    },
     ("NP2.0-4shank", "shank"): {
         **_NP2_OLD,
         "type": 24,
@@ -51,7 +72,11 @@ KINDS = {
         "app": "20201103",
         "unused": [127],
     },
-    ("3A", "shank"): {**_NP1, "app": "20180829", "unused": [36, 75, 112, 151, 188, 227, 264, 303, 340, 379]},
+    ("3A", "shank"): {
+        **_NP1,
+        "app": "20180829",
+        "unused": [36, 75, 112, 151, 188, 227, 264, 303, 340, 379],
+    },
 }
 # Which of the 48-channel blocks record the two lowest electrode blocks of each shank (the "stripe" at the tip).
 _STRIPE = {0: (0, 2), 1: (1, 3), 2: (4, 6), 3: (5, 7)}
@@ -76,7 +101,9 @@ class Probe:
     drift_ppm: float = 0.0  # true rate = rate * (1 + drift_ppm / 1e6)
     start_s: float | None = None  # true time of the device's sample 0
     serial: int | None = None
-    geometry: str | None = None  # "geom" (~snsGeomMap) | "shank" (~snsShankMap); None: geom, for 3A shank
+    geometry: str | None = (
+        None  # "geom" (~snsGeomMap) | "shank" (~snsShankMap); None: geom, for 3A shank
+    )
     units: int = 8
     firing_rate_hz: float = 8.0
 
@@ -103,7 +130,9 @@ class Nidq:
     xa: int = 1
     lines: int = 8  # digital lines; every 16 (begun) make one word
     sync_line: int = 0
-    pulses: Sequence[Pulses] | None = None  # None: camera (line 1), trials (line 2), the last line if above 8
+    pulses: Sequence[Pulses] | None = (
+        None  # None: camera (line 1), trials (line 2), the last line if above 8
+    )
     mn_gain: float = 200
     ma_gain: float = 1
     ai_range: float = 5
@@ -136,8 +165,12 @@ class FileTruth:
     volts_per_count: list[float]  # of these channels
     sync_rising: list[int]
     sync_falling: list[int]
-    lines: dict[int, dict[str, list[int]]] = field(default_factory=dict)  # nidq: line -> rising, falling
-    spikes: list[dict] = field(default_factory=list)  # ap: {unit, channel, column, counts, samples}; the troughs
+    lines: dict[int, dict[str, list[int]]] = field(
+        default_factory=dict
+    )  # nidq: line -> rising, falling
+    spikes: list[dict] = field(
+        default_factory=list
+    )  # ap: {unit, channel, column, counts, samples}; the troughs
 
 
 @dataclass
@@ -156,7 +189,9 @@ class Truth:
     line_names: dict[int, str] = field(default_factory=dict)
     files: list[FileTruth] = field(default_factory=list)
 
-    def find(self, device: str, band: str | None = None, gate: int | None = None, trigger=None) -> FileTruth:
+    def find(
+        self, device: str, band: str | None = None, gate: int | None = None, trigger=None
+    ) -> FileTruth:
         """The first file of this device (band, gate, trigger)."""
         wanted = {"device": device, "band": band, "gate": gate, "trigger": trigger}
         for f in self.files:
@@ -226,7 +261,10 @@ class _Line:
 
     def put(self, column: np.ndarray, start: int, bit: int) -> None:
         stop = start + len(column)
-        i, j = np.searchsorted(self.toggles, start, "right"), np.searchsorted(self.toggles, stop, "left")
+        i, j = (
+            np.searchsorted(self.toggles, start, "right"),
+            np.searchsorted(self.toggles, stop, "left"),
+        )
         bounds = [start, *self.toggles[i:j].tolist(), stop]
         high = self.high ^ bool(i & 1)
         for a, b in zip(bounds[1 - high :: 2], bounds[2 - high :: 2], strict=False):
@@ -252,7 +290,9 @@ def _write_blocks(path: Path, n: int, noise: _Noise, finish, with_sha1: bool) ->
 class _Noise:
     """An endless stream of noise blocks, made from one short one. The last `words` columns stay 0."""
 
-    def __init__(self, rng, longest: int, sigma, offset, slow=None, words: int = 0, cycles=(1, 400)):
+    def __init__(
+        self, rng, longest: int, sigma, offset, slow=None, words: int = 0, cycles=(1, 400)
+    ):
         """sigma, offset, slow (a slow common wave): counts, per channel. cycles: of the wave, in the period."""
         channels = len(sigma)
         self.width, self.rng, self.step = channels + words, rng, 12289
@@ -264,8 +304,12 @@ class _Noise:
         x += np.asarray(offset, np.float32)
         if slow is not None:
             f = np.unique(np.geomspace(*cycles, 24).astype(int))
-            phase = 2 * np.pi * (np.outer(np.arange(self.period) / self.period, f) + rng.random(len(f)))
-            weight = np.outer(1 / np.sqrt(f), 1 + 0.1 * rng.standard_normal(channels)) * np.asarray(slow)
+            phase = (
+                2 * np.pi * (np.outer(np.arange(self.period) / self.period, f) + rng.random(len(f)))
+            )
+            weight = np.outer(1 / np.sqrt(f), 1 + 0.1 * rng.standard_normal(channels)) * np.asarray(
+                slow
+            )
             weight *= np.sqrt(2 / np.sum(1 / f))
             x += np.sin(phase).astype(np.float32) @ weight.astype(np.float32)
             self.step = BLOCK  # keep the wave whole from block to block
@@ -293,7 +337,9 @@ class _Imec:
         self.p = p
         flavour = p.geometry or ("shank" if p.kind == "3A" else "geom")
         if (p.kind, flavour) not in KINDS:
-            raise ValueError(f"no probe of kind {p.kind!r} with geometry {flavour!r}; known: {sorted(KINDS)}")
+            raise ValueError(
+                f"no probe of kind {p.kind!r} with geometry {flavour!r}; known: {sorted(KINDS)}"
+            )
         self.k, self.flavour, self.is_3a = KINDS[p.kind, flavour], flavour, p.kind == "3A"
         self.bands = tuple(p.bands or (("ap", "lf") if self.k["lf"] else ("ap",)))
         if set(self.bands) - ({"ap", "lf"} if self.k["lf"] else {"ap"}):
@@ -340,7 +386,9 @@ class _Imec:
             imro = _entries(f"{self.k['type']},384", (f"{c} 1 0 {c}" for c in every))
         else:
             electrodes = enumerate(self._electrodes())
-            imro = _entries(f"{self.k['type']},384", (f"{c} {s} 0 0 {e}" for c, (s, e) in electrodes))
+            imro = _entries(
+                f"{self.k['type']},384", (f"{c} {s} 0 0 {e}" for c, (s, e) in electrodes)
+            )
         out = {"~imroTbl": imro}
 
         n_lf = CHANNELS if self.k["lf"] else 0
@@ -350,18 +398,27 @@ class _Imec:
             names.append(f"SY0;{CHANNELS + n_lf}:{CHANNELS + n_lf}")
         out["~snsChanMap"] = _entries(f"{CHANNELS},{n_lf},1", names)
 
-        sites = [(*site, int(c not in self.k["unused"])) for c, site in enumerate(self.sites()) if c in self.channels]
+        sites = [
+            (*site, int(c not in self.k["unused"]))
+            for c, site in enumerate(self.sites())
+            if c in self.channels
+        ]
         if self.flavour == "geom":
-            rows, apart = (12, 24) if self.k["lf"] else (16, 32)  # muxes take pairs of channels in turn
+            rows, apart = (
+                (12, 24) if self.k["lf"] else (16, 32)
+            )  # muxes take pairs of channels in turn
             pairs = (
-                [(apart * j + 2 * i, apart * j + 2 * i + 1) for j in range(CHANNELS // apart)] for i in range(rows)
+                [(apart * j + 2 * i, apart * j + 2 * i + 1) for j in range(CHANNELS // apart)]
+                for i in range(rows)
             )
             mux = (" ".join(f"{a} {b}" for a, b in row) for row in pairs)
             out["~muxTbl"] = _entries(f"{2 * CHANNELS // apart},{rows}", mux)
             pitch = 20 if self.k["lf"] else 15
             x0 = (27, 11) if self.k["lf"] else (27, 27)  # of even and odd rows
             head = f"{self.k['part']},{self.k['shanks']},{0 if self.k['shanks'] == 1 else 250},70"
-            out["~snsGeomMap"] = _entries(head, (f"{s}:{x0[r % 2] + 32 * c}:{pitch * r}:{u}" for s, c, r, u in sites))
+            out["~snsGeomMap"] = _entries(
+                head, (f"{s}:{x0[r % 2] + 32 * c}:{pitch * r}:{u}" for s, c, r, u in sites)
+            )
         elif band == "ap":  # SpikeGLX left the shank map out of LF headers
             head = f"{self.k['shanks']},2,{480 if self.k['lf'] else 640}"
             out["~snsShankMap"] = _entries(head, (f"{s}:{c}:{r}:{u}" for s, c, r, u in sites))
@@ -412,7 +469,9 @@ class _Imec:
         if not k["lf"]:
             h |= _pairs("imDatFx_hw=1.8 imDatFx_pn=NPM_FLEX_0 imDatHs_pn=NPM_HS_30")
         if self.flavour == "shank":
-            return h | {"imDatHs_fw": "5.1" if k["lf"] else "2.9", "imRoFile": ""} | self.tables(band)
+            return (
+                h | {"imDatHs_fw": "5.1" if k["lf"] else "2.9", "imRoFile": ""} | self.tables(band)
+            )
         h |= _pairs("""
             imDatApi=3.60 imDatBs_fw=2.0.169 imDatBsc_fw=3.2.186 imDatFx_sn=0 imIsSvyRun=false imSvyMaxBnk=-1
             imSvySecPerBnk=35 imroFile= typeObEnabled=0
@@ -421,9 +480,16 @@ class _Imec:
         if band == "lf":
             h["imChan0lfGain"] = str(self.gains("lf")[0])
         else:
-            h |= {"imAnyChanFullBand": "false" if k["lf"] else "true", "imChan0apGain": str(self.gains("ap")[0])}
+            h |= {
+                "imAnyChanFullBand": "false" if k["lf"] else "true",
+                "imChan0apGain": str(self.gains("ap")[0]),
+            }
         if k["app"] >= "20230815":
-            h |= {"imErrFlags_IS_CT_SR_LK_PP_SY": "0 0 0 0 0 0", "imLowLatency": "false", "imTipLength": "206"}
+            h |= {
+                "imErrFlags_IS_CT_SR_LK_PP_SY": "0 0 0 0 0 0",
+                "imLowLatency": "false",
+                "imTipLength": "206",
+            }
         return h | self.tables(band)
 
     def noise(self, band: str, rng, longest: int) -> _Noise:
@@ -449,7 +515,11 @@ class _Imec:
             column = int((u + 0.5) * n / self.p.units)
             channel, uv = self.channels[column], rng.uniform(150e-6, 300e-6)
             columns = np.array(
-                [i for i in range(max(0, column - 4), min(n, column + 5)) if abs(self.channels[i] - channel) <= 4]
+                [
+                    i
+                    for i in range(max(0, column - 4), min(n, column + 5))
+                    if abs(self.channels[i] - channel) <= 4
+                ]
             )
             fall = np.exp(-np.abs(np.array(self.channels)[columns] - channel) / 2)
             peak = np.minimum(uv / volts[columns], 0.35 * self.k["max_int"]) * fall
@@ -473,7 +543,9 @@ def _spike_samples(rng, n: int, rate: float, hz: float) -> np.ndarray:
     return samples[samples < n - 45]
 
 
-def _add_spikes(block: np.ndarray, start: int, when: np.ndarray, who: np.ndarray, units: list[dict]) -> None:
+def _add_spikes(
+    block: np.ndarray, start: int, when: np.ndarray, who: np.ndarray, units: list[dict]
+) -> None:
     i, j = np.searchsorted(when, (start - 41, start + len(block) + 20))
     for s, u in zip((when[i:j] - start).tolist(), who[i:j].tolist(), strict=True):
         a, b = max(0, s - 20), min(len(block), s + 41)
@@ -501,7 +573,10 @@ class _Ni:
         self.analog = n.mn + n.ma + n.xa
         pulses = n.pulses
         if pulses is None:
-            pulses = [Pulses(1, 60.0, 0.005, 0.25, 0.0, "camera"), Pulses(2, 0.5, 0.1, 0.4, 0.5, "trial")]
+            pulses = [
+                Pulses(1, 60.0, 0.005, 0.25, 0.0, "camera"),
+                Pulses(2, 0.5, 0.1, 0.4, 0.5, "trial"),
+            ]
             if n.lines > 8:
                 pulses.append(Pulses(n.lines - 1, 3.0, 0.02, 0.1, 0.3, "last"))
             pulses = [p for p in pulses if p.line < n.lines and p.line != n.sync_line]
@@ -521,7 +596,9 @@ class _Ni:
         n, c = self.n, self.mux
         counts = f"{n.mn},{n.ma},{n.xa},{self.words}"
         mn, ma = n.mn // c, n.ma // c
-        names = [f"MN{i // c}C{i % c}" for i in range(n.mn)] + [f"MA{i // c}C{i % c}" for i in range(n.ma)]
+        names = [f"MN{i // c}C{i % c}" for i in range(n.mn)] + [
+            f"MA{i // c}C{i % c}" for i in range(n.ma)
+        ]
         names += [f"XA{i}" for i in range(n.xa)] + [f"XD{i}" for i in range(self.words)]
         h = _pairs("""
             niAiTermination=Default niClockLine1=Internal niDev1=PXI1Slot7 niDev1ProductName=PXIe-6363
@@ -549,7 +626,9 @@ class _Ni:
             "~snsChanMap": _entries(
                 f"{mn},{ma},{c},{n.xa},{self.words}", (f"{s};{i}:{i}" for i, s in enumerate(names))
             ),
-            "~snsShankMap": _entries(f"1,2,{n.mn // 2}", (f"0:{i % 2}:{i // 2}:1" for i in range(n.mn))),
+            "~snsShankMap": _entries(
+                f"1,2,{n.mn // 2}", (f"0:{i % 2}:{i // 2}:1" for i in range(n.mn))
+            ),
         }
         if session["3A"]:
             h["typeEnabled"] = "imec,nidq"
@@ -564,7 +643,13 @@ class _Ni:
         size = self.n.max_int or 32768
         n = self.analog
         return _Noise(
-            rng, longest, np.full(n, 3.0), rng.uniform(-0.1, 0.1, n) * size, np.full(n, 0.1 * size), self.words, (1, 12)
+            rng,
+            longest,
+            np.full(n, 3.0),
+            rng.uniform(-0.1, 0.1, n) * size,
+            np.full(n, 0.1 * size),
+            self.words,
+            (1, 12),
         )
 
 
@@ -603,25 +688,37 @@ class _Run:
     def places(self, clock: _Clock, unit: int = 1) -> dict[tuple, tuple[int, int]]:
         """(gate, trigger) -> first sample and count, both whole units."""
         n = max(unit, int(self.length_s * clock.true_rate) // unit * unit)
-        firsts = {t: -(-int(clock.first_at(start)) // unit) * unit for t, start in self.starts.items()}
+        firsts = {
+            t: -(-int(clock.first_at(start)) // unit) * unit for t, start in self.starts.items()
+        }
         if min(firsts.values()) < 0:
             raise ValueError("a device starts after the first trigger: start_s must be 0 or less")
         return {(g, t): (first, n) for g in self.gates for t, first in firsts.items()}
 
     def write_probe(self, d: _Imec) -> None:
         seed, sync_bit = self.truth.seed, SYNC_BIT
-        places = self.places(d.clock, 12 if d.k["lf"] else 1)  # whole LF samples where there is an LF band
+        places = self.places(
+            d.clock, 12 if d.k["lf"] else 1
+        )  # whole LF samples where there is an LF band
         for band in d.bands:
             every = 12 if band == "lf" else 1
             rng = np.random.default_rng([seed, 1, d.p.index, every])
             noise = d.noise(band, rng, max(n for _, n in places.values()) // every)
-            units = d.make_units(np.random.default_rng([seed, 2, d.p.index])) if band == "ap" else []
+            units = (
+                d.make_units(np.random.default_rng([seed, 2, d.p.index])) if band == "ap" else []
+            )
             for (gate, trigger), (first, n) in places.items():
                 first, n = first // every, n // every
-                on, off = (-(-d.clock.first_at(t) // every) - first for t in (self.sync, self.sync + 0.5))
+                on, off = (
+                    -(-d.clock.first_at(t) // every) - first for t in (self.sync, self.sync + 0.5)
+                )
                 sync = _Line.from_pulses(on, off, n) if d.p.save_sync else None
-                rng = np.random.default_rng([seed, 3, d.p.index, gate, 0 if self.catgt else trigger + 1])
-                trains = [_spike_samples(rng, n, d.clock.true_rate, d.p.firing_rate_hz) for _ in units]
+                rng = np.random.default_rng(
+                    [seed, 3, d.p.index, gate, 0 if self.catgt else trigger + 1]
+                )
+                trains = [
+                    _spike_samples(rng, n, d.clock.true_rate, d.p.firing_rate_hz) for _ in units
+                ]
                 when = np.concatenate([np.empty(0, np.int64), *trains])
                 order = np.argsort(when, kind="stable")
                 who = np.repeat(np.arange(len(trains)), [len(x) for x in trains])[order]
@@ -634,10 +731,15 @@ class _Run:
 
                 said = ("unit", "channel", "column", "counts")
                 spikes = [
-                    {k: unit[k] for k in said} | {"samples": x.tolist()} for unit, x in zip(units, trains, strict=True)
+                    {k: unit[k] for k in said} | {"samples": x.tolist()}
+                    for unit, x in zip(units, trains, strict=True)
                 ]
                 rising, falling = sync.edges() if sync else ([], [])
-                known = {"channels": d.channels, "volts_per_count": d.volts(band).tolist(), "spikes": spikes}
+                known = {
+                    "channels": d.channels,
+                    "volts_per_count": d.volts(band).tolist(),
+                    "spikes": spikes,
+                }
                 known |= {"sync_rising": rising, "sync_falling": falling}
                 self.write_file(d, band, gate, trigger, first, n, noise, finish, known)
 
@@ -650,29 +752,47 @@ class _Run:
             for p in d.pulses:
                 rng = np.random.default_rng([seed, 5, gate, p.line])
                 k = np.arange(max(0, int((self.gate_s - p.start_s) * p.rate_hz) + 1))
-                pulses[p.line] = (p.start_s + (k + p.jitter * rng.random(len(k))) / p.rate_hz, p.width_s)
+                pulses[p.line] = (
+                    p.start_s + (k + p.jitter * rng.random(len(k))) / p.rate_hz,
+                    p.width_s,
+                )
             lines = {}
             for i, (on, width) in sorted(pulses.items()):
-                lines[i] = _Line.from_pulses(d.clock.first_at(on) - first, d.clock.first_at(on + width) - first, n)
+                lines[i] = _Line.from_pulses(
+                    d.clock.first_at(on) - first, d.clock.first_at(on + width) - first, n
+                )
 
             def finish(block, start, lines=lines):
                 for i, line in lines.items():
                     line.put(block.view("<u2")[:, d.analog + i // 16], start, i % 16)
 
-            edges = {i: dict(zip(("rising", "falling"), line.edges(), strict=True)) for i, line in lines.items()}
+            edges = {
+                i: dict(zip(("rising", "falling"), line.edges(), strict=True))
+                for i, line in lines.items()
+            }
             sync = edges.get(sync_line, {"rising": [], "falling": []})
-            known = {"channels": list(range(d.analog)), "volts_per_count": d.volts().tolist(), "lines": edges}
+            known = {
+                "channels": list(range(d.analog)),
+                "volts_per_count": d.volts().tolist(),
+                "lines": edges,
+            }
             known |= {"sync_rising": sync["rising"], "sync_falling": sync["falling"]}
             self.write_file(d, "nidq", gate, trigger, first, n, noise, finish, known)
 
-    def write_file(self, d, band: str, gate: int, trigger, first: int, n: int, noise: _Noise, finish, known) -> None:
+    def write_file(
+        self, d, band: str, gate: int, trigger, first: int, n: int, noise: _Noise, finish, known
+    ) -> None:
         run, every = self.truth.run, 12 if band == "lf" else 1
         folder = f"{'catgt_' if self.catgt else ''}{run}_g{gate}"
         if self.folder_per_probe and d.device not in ("nidq", "imec"):
             folder += f"/{run}_g{gate}_{d.device}"
-        stem = f"{folder}/{run}_g{gate}_t{trigger}.{d.device}" + ("" if band == "nidq" else f".{band}")
+        stem = f"{folder}/{run}_g{gate}_t{trigger}.{d.device}" + (
+            "" if band == "nidq" else f".{band}"
+        )
         (self.out_dir / folder).mkdir(parents=True, exist_ok=True)
-        digest = _write_blocks(self.out_dir / f"{stem}.bin", n, noise, finish, self.sha1 and not self.catgt)
+        digest = _write_blocks(
+            self.out_dir / f"{stem}.bin", n, noise, finish, self.sha1 and not self.catgt
+        )
 
         rate, true_rate = d.clock.rate / every, d.clock.true_rate / every
         elapsed = int(self.gates.index(gate) * (self.gate_s + 60)) + int(self.starts[trigger])
@@ -701,7 +821,11 @@ class _Run:
         known |= {"path": f"{stem}.bin", "meta": f"{stem}.meta", "device": d.device, "band": band}
         known |= {"gate": gate, "trigger": trigger, "n_samples": n, "n_channels": noise.width}
         known |= {"rate": rate, "true_rate": true_rate, "first_sample": first}
-        known |= {"start_s": d.clock.start_s + first / true_rate, "create_time": created, "sha1": digest}
+        known |= {
+            "start_s": d.clock.start_s + first / true_rate,
+            "create_time": created,
+            "sha1": digest,
+        }
         self.truth.files.append(FileTruth(**known))
 
 
@@ -728,7 +852,9 @@ def write_run(
     sha1: False leaves fileSHA1=0, which is faster.
     """
     imecs = [_Imec(p) for p in probes]
-    if len({i.device for i in imecs}) < len(imecs) or (len(imecs) > 1 and any(i.is_3a for i in imecs)):
+    if len({i.device for i in imecs}) < len(imecs) or (
+        len(imecs) > 1 and any(i.is_3a for i in imecs)
+    ):
         raise ValueError("probes need different indices, and a phase 3A probe runs alone")
     ni = _Ni(nidq) if nidq else None
     truth = Truth(run, seed, str(out_dir))
@@ -750,7 +876,9 @@ def write_run(
     for imec in imecs:
         writer.write_probe(imec)
     if ni:
-        truth.line_names = {p.line: p.name for p in ni.pulses} | ({nidq.sync_line: "sync"} if nidq.lines else {})
+        truth.line_names = {p.line: p.name for p in ni.pulses} | (
+            {nidq.sync_line: "sync"} if nidq.lines else {}
+        )
         writer.write_nidq(ni)
     if truth_file is not None:
         Path(truth_file).write_text(truth.to_json())
@@ -758,7 +886,9 @@ def write_run(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    ap = argparse.ArgumentParser(description="Write a SpikeGLX run.", epilog="See the module for all that it can do.")
+    ap = argparse.ArgumentParser(
+        description="Write a SpikeGLX run.", epilog="See the module for all that it can do."
+    )
     ap.add_argument("out_dir", type=Path)
     ap.add_argument("--run", default="demo")
     ap.add_argument("--seconds", type=float, default=10.0, help="of each trigger")
@@ -770,13 +900,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     ap.add_argument("--gates", type=int, default=1)
     ap.add_argument("--triggers", type=int, default=1)
     ap.add_argument("--trigger-gap", type=float, default=0.75, metavar="S")
-    ap.add_argument("--drift-ppm", type=float, default=0.0, help="of every probe against its header")
+    ap.add_argument(
+        "--drift-ppm", type=float, default=0.0, help="of every probe against its header"
+    )
     ap.add_argument("--flat", action="store_true", help="no folder per probe")
     ap.add_argument("--catgt", action="store_true")
     ap.add_argument("--sha1", action=argparse.BooleanOptionalAction, default=True)
     ap.add_argument("--seed", type=int, default=0)
     ap.add_argument("--create-time", default="2024-05-02T10:00:00")
-    ap.add_argument("--truth", type=Path, default=None, metavar="FILE", help="write what is known about the run")
+    ap.add_argument(
+        "--truth", type=Path, default=None, metavar="FILE", help="write what is known about the run"
+    )
     a = ap.parse_args(argv)
     bands = a.bands.split(",") if a.bands else None
     truth = write_run(

@@ -161,7 +161,12 @@ def convert(request: Request, *, progress: ProgressFactory | None = None) -> Res
         work = _Work(request, settled, identity, plans)
         if request.dry_run:
             _assemble(work)
-            return Result(None, report=describe(settled, request.output, work.holes, work.written))
+            return Result(
+                None,
+                report=describe(
+                    settled, request.output, request.timezone, work.holes, work.written
+                ),
+            )
         if request.skip_existing and out.exists():
             return _skip(work, out)
         tmp_dir = Path(request.tmp_dir) if request.tmp_dir else None
@@ -187,7 +192,10 @@ def _check_request(request: Request, out: Path) -> None:
 def _assemble(work: _Work) -> NWBFile:
     """Build the NWBFile with holes; fills ``work.holes``, ``work.written``, ``work.expected``."""
     from nwbkit.nwb.assemble import assemble
+    from nwbkit.nwb.library import load_pynwb
     from nwbkit.storage.holes import hole
+
+    load_pynwb()
 
     def make_hole(key: str, array: Array) -> Any:
         made = hole(
@@ -212,6 +220,7 @@ def _assemble(work: _Work) -> NWBFile:
         remarks=settled.clocks.remarks,
         make_hole=make_hole,
         segments=work.request.segments,
+        output=Path(work.request.output),
     )
     work.written, work.expected = assembled.written, assembled.expected
     return assembled.nwbfile
@@ -241,12 +250,13 @@ def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocu
     from nwbkit.nwb.identity import assign_object_ids
     from nwbkit.nwb.skeleton import write_skeleton
     from nwbkit.storage import pipeline
+    from nwbkit.storage.holes import resolve
     from nwbkit.storage.summary import summarise
 
     request = work.request
     began = time.perf_counter()
     nwbfile = _assemble(work)
-    write_skeleton(nwbfile, part, work.holes)
+    write_skeleton(nwbfile, part, lambda: resolve(work.holes))
     assign_object_ids(part, work.settled.identifier)
     work.clocked("skeleton_s", began)
 

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def describe(
-    settled: Settled, output: str, holes: Sequence[Hole], written: Mapping[str, Written]
+    settled: Settled,
+    output: str,
+    timezone: str | None,
+    holes: Sequence[Hole],
+    written: Mapping[str, Written],
 ) -> str:
     """What a convert to `output` would do, as text."""
     from nwbkit.metadata.validate import validate
@@ -34,6 +38,6 @@ def describe(
     memory = max((peak_memory(h.plan, h.shape, h.dtype) for h in holes), default=0)
     lines.append(f"disk: {format_size(raw)} before compression")
     lines.append(f"memory: {format_size(memory)} of buffers for each of the jobs")
-    for finding in validate(settled.metadata).findings:
+    for finding in validate(settled.metadata, timezone=timezone).findings:
         lines.append(f"{finding.severity}: {finding.where}: {finding.message}")
     return "\n".join(lines) + "\n"

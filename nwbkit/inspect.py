@@ -12,6 +12,7 @@ from nwbkit.formats import registry
 from nwbkit.formats.base import Format, Reader
 from nwbkit.session import choose_session, load_sources, open_session
 from nwbkit.streams import Array, Clock, External, Pose, Ragged, Stream, Sweeps, Table
+from nwbkit.text import columns, size_text, wrapped
 
 if TYPE_CHECKING:
     from nwbkit.documents.inspection import (
@@ -203,11 +204,11 @@ def render(document: InspectionDocument, width: int) -> str:
 
 
 def _render_source(source: SourceInfo, width: int) -> list[str]:
-    size = human_bytes(source.size or 0)
+    size = size_text(source.size or 0)
     lines = [
         f"  source {source.id}: {source.title} ({source.format}), {source.files} files, {size}"
     ]
-    lines += _wrapped("evidence: " + source.evidence, 4, width)
+    lines += wrapped("evidence: " + source.evidence, 4, width)
     rows = [["stream", "kind", "role", "shape", "rate (Hz)", "duration", "gaps", "scale"]]
     for stream in source.streams:
         rows.append(
@@ -228,14 +229,14 @@ def _render_source(source: SourceInfo, width: int) -> list[str]:
     for clock in source.clocks:
         anchor = "not anchored" if clock.how is None else f"{clock.session_offset_s} s, {clock.how}"
         text = f"clock {clock.id}: {anchor}"
-        lines += _wrapped(text + (f"; {clock.description}" if clock.description else ""), 4, width)
+        lines += wrapped(text + (f"; {clock.description}" if clock.description else ""), 4, width)
     for option in source.options:
         value = "" if option.value is None else f" (now {option.value})"
         text = f"--set {source.id}.{option.name}={option.type.upper()}: {option.help}{value}"
-        lines += _wrapped(text, 4, width)
+        lines += wrapped(text, 4, width)
     for label, texts in (("note", source.notes), ("loss", source.losses)):
         for text in texts:
-            lines += _wrapped(f"{label}: {text}", 4, width)
+            lines += wrapped(f"{label}: {text}", 4, width)
     return lines
 
 
@@ -243,14 +244,14 @@ def _render_detail(stream: StreamInfo, width: int) -> list[str]:
     name = stream.address.partition("/")[2]
     lines: list[str] = []
     if stream.channels:
-        lines += _wrapped(f"{name}: channels {_short(stream.channels)}", 4, width)
+        lines += wrapped(f"{name}: channels {_short(stream.channels)}", 4, width)
     if stream.lines:
-        lines += _wrapped(f"{name}: columns {', '.join(stream.lines)}", 4, width)
+        lines += wrapped(f"{name}: columns {', '.join(stream.lines)}", 4, width)
     for gap in (stream.gaps or [])[:5]:
         text = f"{name}: {gap.seconds:+.6f} s between samples {gap.after_sample} and "
-        lines += _wrapped(f"{text}{gap.after_sample + 1}", 4, width)
+        lines += wrapped(f"{text}{gap.after_sample + 1}", 4, width)
     for key, value in stream.facts.items():
-        lines += _wrapped(f"{name}: {key} {value}", 4, width)
+        lines += wrapped(f"{name}: {key} {value}", 4, width)
     return lines
 
 
@@ -266,33 +267,3 @@ def _scale(stream: StreamInfo) -> str:
     if len(stream.gain) == 1:
         return f"{stream.gain[0]:.6g} {stream.unit}"
     return f"{min(stream.gain):.6g}..{max(stream.gain):.6g} {stream.unit}"
-
-
-def _wrapped(text: str, indent: int, width: int) -> list[str]:
-    import textwrap
-
-    pad = " " * indent
-    return textwrap.wrap(
-        text,
-        max(width, 40),
-        initial_indent=pad,
-        subsequent_indent=pad + "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of texts as aligned columns; empty columns are left out."""
-    keep = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
-    widths = {i: max(len(row[i]) for row in rows) for i in keep}
-    return ["  ".join(row[i].ljust(widths[i]) for i in keep).rstrip() for row in rows]
-
-
-def human_bytes(n: float) -> str:
-    """A size a person can read: ``1.4 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}" if unit == "B" or n >= 100 else f"{n:.1f} {unit}"
-        n /= 1000
-    return f"{n:.1f} TB"

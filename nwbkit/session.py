@@ -189,9 +189,7 @@ def open_session(
 
 
 def _relations(source: SourceEntry) -> tuple[Relation, ...]:
-    return tuple(
-        Relation(r.kind, r.source, r.stream, r.evidence or "") for r in source.relations
-    )
+    return tuple(Relation(r.kind, r.source, r.stream, r.evidence or "") for r in source.relations)
 
 
 def _relate(readers: Sequence[Reader]) -> None:

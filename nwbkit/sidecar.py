@@ -69,7 +69,7 @@ def make_sidecar(
         streams=_streams(settled, written),
         losses=[loss for r in readers for loss in r.losses],
         notes=[note for r in readers for note in r.notes],
-        prove=prove,  # type: ignore[arg-type]
+        prove=prove,
         measured=dict(measured),
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nwbkit.errors import NoInput, UsageError
 from nwbkit.proving import check_arrays, digest_of
 from nwbkit.sidecar import sidecar_path
+from nwbkit.text import wrapped
 
 if TYPE_CHECKING:
     from nwbkit.documents.conversion import ConversionDocument
@@ -234,20 +235,16 @@ def _change(name: str, sidecar: ConversionDocument, objects: dict[str, str]) -> 
 
 def render(document: FindingsDocument, width: int) -> str:
     """The findings as text."""
-    import textwrap
-
-    lines = []
-    independent = 0
+    lines: list[str] = []
     for check in document.checked:
         if check.reader is None:
             continue
-        independent += check.reader == "independent"
         rows = f", {check.rows} rows" if check.rows is not None else ""
         verdict = "equal" if check.equal else "DIFFERS"
         lines.append(f"{check.address}: {check.what} {verdict}{rows} (reader: {check.reader})")
     for finding in document.findings:
         text = f"{finding.severity}: {finding.where}: {finding.message}"
-        lines += textwrap.wrap(text, max(width, 40), subsequent_indent="  ", break_long_words=False)
+        lines += wrapped(text, 0, width)
         if finding.hint:
             lines.append(f"  hint: {finding.hint}")
     count = document.summary.checked

@@ -42,9 +42,7 @@ def test_samples_gain_rate_and_names(tmp_path: Path) -> None:
         assert series["data"].attrs["conversion"] == 2.34375e-6
         assert series["starting_time"].attrs["rate"] == RATE
         assert series["starting_time"][()] == 0.0
-        assert np.array_equal(
-            f["acquisition/TimeSeriesSync/data"][...], values(tmp_path)[:, 4:]
-        )
+        assert np.array_equal(f["acquisition/TimeSeriesSync/data"][...], values(tmp_path)[:, 4:])
 
 
 def test_bands_share_their_electrodes(tmp_path: Path) -> None:

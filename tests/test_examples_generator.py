@@ -36,9 +36,22 @@ def edges(level):
 def session(tmp_path_factory):
     """Two probes and a nidq with 40 lines; two gates of two triggers; both probes drift."""
     root = tmp_path_factory.mktemp("run")
-    probes = [Probe(0, drift_ppm=40, units=3), Probe(1, "NP2.0-4shank", start_s=-0.9, drift_ppm=-25, units=3)]
-    nidq = Nidq(lines=40, xa=2, sync_line=7, pulses=[Pulses(15, 20.0), Pulses(33, 3.0, 0.02, jitter=0.5)])
-    truth = write_run(root, gates=(0, 3), triggers=(0, 1), probes=probes, nidq=nidq, seconds=0.8, trigger_gap_s=0.35)
+    probes = [
+        Probe(0, drift_ppm=40, units=3),
+        Probe(1, "NP2.0-4shank", start_s=-0.9, drift_ppm=-25, units=3),
+    ]
+    nidq = Nidq(
+        lines=40, xa=2, sync_line=7, pulses=[Pulses(15, 20.0), Pulses(33, 3.0, 0.02, jitter=0.5)]
+    )
+    truth = write_run(
+        root,
+        gates=(0, 3),
+        triggers=(0, 1),
+        probes=probes,
+        nidq=nidq,
+        seconds=0.8,
+        trigger_gap_s=0.35,
+    )
     return root, truth
 
 
@@ -62,10 +75,15 @@ def test_sync_edges_are_where_the_truth_says(session):
     root, truth = session
     for f in truth.files:
         word = data(root, f)[:, -1] if f.device != "nidq" else data(root, f)[:, 2]
-        assert edges((word >> (7 if f.device == "nidq" else 6)) & 1) == (f.sync_rising, f.sync_falling)
+        assert edges((word >> (7 if f.device == "nidq" else 6)) & 1) == (
+            f.sync_rising,
+            f.sync_falling,
+        )
         assert f.sync_rising or f.sync_falling
         for kind, phase in (("sync_rising", 0.0), ("sync_falling", 0.5)):
-            true = f.start_s + np.array(getattr(f, kind)) / f.true_rate  # the first sample at or after the edge
+            true = (
+                f.start_s + np.array(getattr(f, kind)) / f.true_rate
+            )  # the first sample at or after the edge
             assert np.all((true - phase) % 1 < 1 / f.true_rate + 1e-9)
 
 
@@ -75,7 +93,10 @@ def test_every_digital_line(session):
         words = data(root, f)[:, 2:].view("<u2")
         for line in range(48):
             expected = f.lines.get(line, {"rising": [], "falling": []})
-            assert edges((words[:, line // 16] >> line % 16) & 1) == (expected["rising"], expected["falling"])
+            assert edges((words[:, line // 16] >> line % 16) & 1) == (
+                expected["rising"],
+                expected["falling"],
+            )
     assert set(f.lines) == {7, 15, 33}
     assert len(f.lines[15]["rising"]) >= 10
 
@@ -84,7 +105,9 @@ def test_first_sample_runs_on_within_a_gate(session):
     _, truth = session
     for device in truth.devices:
         a, b, c = (truth.find(device, gate=g, trigger=t) for g, t in ((0, 0), (0, 1), (3, 0)))
-        assert (b.first_sample - a.first_sample) / a.true_rate == pytest.approx(0.8 + 0.35, abs=0.001)
+        assert (b.first_sample - a.first_sample) / a.true_rate == pytest.approx(
+            0.8 + 0.35, abs=0.001
+        )
         assert c.first_sample == a.first_sample
         assert c.create_time > b.create_time > a.create_time
     ap, lf = truth.find("imec0", "ap", 0, 1), truth.find("imec0", "lf", 0, 1)
@@ -119,7 +142,12 @@ def test_blocks_differ_and_the_seed_decides(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_probeinterface_reads_the_geometry(tmp_path, kind, geometry):
     probeinterface = pytest.importorskip("probeinterface")
-    truth = write_run(tmp_path, probes=[Probe(kind=kind, bands=["ap"], geometry=geometry)], nidq=None, seconds=0.01)
+    truth = write_run(
+        tmp_path,
+        probes=[Probe(kind=kind, bands=["ap"], geometry=geometry)],
+        nidq=None,
+        seconds=0.01,
+    )
     p = probeinterface.read_spikeglx(tmp_path / truth.files[0].meta)
     assert p.get_contact_count() == 384
     assert p.get_shank_count() == (4 if "4shank" in kind else 1)
@@ -130,7 +158,10 @@ def test_probeinterface_reads_the_geometry(tmp_path, kind, geometry):
 def test_phase_3a(tmp_path):
     probeinterface = pytest.importorskip("probeinterface")
     truth = write_run(tmp_path, probes=[Probe(kind="3A", serial=123)], nidq=None, seconds=0.02)
-    assert [f.path for f in truth.files] == ["demo_g0/demo_g0_t0.imec.ap.bin", "demo_g0/demo_g0_t0.imec.lf.bin"]
+    assert [f.path for f in truth.files] == [
+        "demo_g0/demo_g0_t0.imec.ap.bin",
+        "demo_g0/demo_g0_t0.imec.lf.bin",
+    ]
     m = meta(tmp_path / truth.files[0].meta)
     assert m["~imroTbl"].startswith("(123,3,384)(0 0 0 500 250)")
     assert "imDatPrb_type" not in m
@@ -144,7 +175,11 @@ def test_saved_subset_with_mixed_gains(tmp_path):
     m = meta(tmp_path / ap.meta)
     assert m["snsSaveChanSubset"] == "0:35,73:95,190,380,768"
     assert m["snsApLfSy"] == "61,0,1"
-    assert [len(re.findall(r"\(", m[k])) for k in ("~imroTbl", "~snsChanMap", "~snsGeomMap")] == [385, 63, 62]
+    assert [len(re.findall(r"\(", m[k])) for k in ("~imroTbl", "~snsChanMap", "~snsGeomMap")] == [
+        385,
+        63,
+        62,
+    ]
     assert ap.volts_per_count == [0.6 / 512 / MIXED[c] for c in SUBSET]
     assert lf.volts_per_count == [0.6 / 512 / 125] * 61
     assert meta(tmp_path / lf.meta)["snsSaveChanSubset"] == "384:419,457:479,574,764,768"
@@ -171,10 +206,17 @@ def test_catgt(tmp_path):
 
 
 def test_multiplexed_analog(tmp_path):
-    truth = write_run(tmp_path, probes=[], nidq=Nidq(mn=64, ma=32, xa=1, lines=16, max_int=None), seconds=0.05)
+    truth = write_run(
+        tmp_path, probes=[], nidq=Nidq(mn=64, ma=32, xa=1, lines=16, max_int=None), seconds=0.05
+    )
     f = truth.files[0]
     m = meta(tmp_path / f.meta)
-    assert (m["snsMnMaXaDw"], m["niMNChans1"], m["niMAChans1"], m["niXAChans1"]) == ("64,32,1,1", "0:1", "2", "3")
+    assert (m["snsMnMaXaDw"], m["niMNChans1"], m["niMAChans1"], m["niXAChans1"]) == (
+        "64,32,1,1",
+        "0:1",
+        "2",
+        "3",
+    )
     assert "niMaxInt" not in m
     assert sorted(set(f.volts_per_count)) == [5 / 32768 / 200, 5 / 32768]
 
@@ -189,7 +231,16 @@ def test_bad_requests(tmp_path):
 
 
 def test_command_line(tmp_path, capsys):
-    main([str(tmp_path / "out"), "--seconds", "0.05", "--flat", "--truth", str(tmp_path / "truth.json")])
+    main(
+        [
+            str(tmp_path / "out"),
+            "--seconds",
+            "0.05",
+            "--flat",
+            "--truth",
+            str(tmp_path / "truth.json"),
+        ]
+    )
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert len(capsys.readouterr().out.splitlines()) == len(truth["files"]) == 3
     assert all((tmp_path / "out" / f["path"]).parent.name == "demo_g0" for f in truth["files"])

@@ -21,7 +21,7 @@ STRUCTURE = {
 }  # fmt: skip
 
 #: Words of nwbkit's own sentences: about structure, never about the experiment.
-WORDS = """
+TEXT = """
     the a of in and or is are to from by on at its with each that this where as it be not for has
     first second last no other others own new which was were until between how long when
     band full gain high pass filter off hz probe shank channel channels digital analog line lines
@@ -33,7 +33,8 @@ WORDS = """
     neuropixels multishank cap imec nidq serial headstage flex basestation firmware api slot port
     dock calibrated true false nwbkit inputs spike glx ap lf sy xd xa mn ma xdw
     positions per their row rows true hardware setting site
-""".split()  # fmt: skip
+"""
+WORDS = frozenset(TEXT.split())
 
 
 def texts(file: h5py.File) -> dict[str, str]:
@@ -77,6 +78,7 @@ def test_no_text_comes_from_nowhere(tmp_path: Path) -> None:
     for where, text in everything.items():
         if text in computed or re.fullmatch(r"\d{4}-\d\d-\d\dT.*", text):
             continue
-        for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", re.sub(r"\b[0-9a-f]{64}\b", "", text)):
+        plain = re.sub(r"\b[0-9a-f]{64}\b", "", text)
+        for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", plain):
             known = word.lower() in WORDS or word.lower() in source
             assert known, f"{word!r} in {where}: {text!r}"

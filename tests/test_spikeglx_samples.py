@@ -186,9 +186,7 @@ def test_spikeinterface_reads_the_same(folder: str, converted: dict[str, Path]) 
     assert names
     for name in names:
         recording = se.read_nwb_recording(path, electrical_series_path=f"acquisition/{name}")
-        sample, raw = next(
-            (s, r) for s in inside(folder) for r in [_raw(s)] if _same(recording, r)
-        )
+        sample, raw = next((s, r) for s in inside(folder) for r in [_raw(s)] if _same(recording, r))
         n = recording.get_num_channels()
         assert np.array_equal(recording.get_traces(), raw[:, :n])
         first, last, _ = sample["gain_uV"]
@@ -249,5 +247,5 @@ def test_detect_claims_spikeglx_files_and_nothing_else() -> None:
     claimed = [p for s in detection.sessions for source in s.sources for p in source.paths]
     assert claimed
     assert [p for p in claimed if ROOT.resolve() not in p.resolve().parents] == []
-    metas = {p for p in ROOT.rglob("*.meta")}
+    metas = set(ROOT.rglob("*.meta"))
     assert {p.resolve() for p in claimed if p.suffix == ".meta"} == {p.resolve() for p in metas}

@@ -203,7 +203,9 @@ def one_sample(reader: ToyReader) -> None:
     stream.read = patched  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("patch", [wrong_gain, wrong_rate, wrong_start, swapped_columns, one_sample])
+@pytest.mark.parametrize(
+    "patch", [wrong_gain, wrong_rate, wrong_start, swapped_columns, one_sample]
+)
 def test_a_wrong_reader_is_found_against_the_source(
     tmp_path: Path, patch: Callable[[ToyReader], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

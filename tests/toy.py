@@ -128,7 +128,13 @@ def look(listing: Listing) -> Iterable[Match]:
 
 
 FORMAT = Format(
-    "toy", "Toy", "recording", ("*.toy",), look, ToyReader, options=(Option("n", "int", "a number"),)
+    "toy",
+    "Toy",
+    "recording",
+    ("*.toy",),
+    look,
+    ToyReader,
+    options=(Option("n", "int", "a number"),),
 )
 
 

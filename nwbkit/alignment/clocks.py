@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-
-import math
 
 from nwbkit.errors import ClockError, UsageError
 from nwbkit.streams import Anchor, Clock, ClockMap

@@ -1,5 +1,5 @@
 """``python -m nwbkit.cli``: the command line where the console script is not installed."""
 
-from nwbkit.cli.main import run
+from nwbkit.cli.main import script
 
-run()
+script()

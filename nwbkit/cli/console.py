@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TextIO
 
-from nwbkit.cli.text import printable
+from nwbkit.text import printable
 
 Level = Literal["error", "warning", "note", "detail", "progress"]
 

@@ -83,7 +83,7 @@ def convert(ctx: click.Context, /, as_json: bool, **request: Any) -> None:
 
 def _closing_line(output: str, document: ConversionDocument, seconds: float) -> str:
     """``wrote 'out.nwb': 1.2 GB from 3.4 GB of data in 12.3 s (276 MB/s)``."""
-    from nwbkit.cli.text import duration_text, size_text
+    from nwbkit.text import duration_text, size_text
 
     line = f"wrote '{output}': {size_text(_size(output))}"
     read = (document.measured or {}).get("raw_bytes")

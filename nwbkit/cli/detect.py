@@ -76,7 +76,7 @@ def _tell_reports(detection: Detection) -> None:
 
 
 def _looked_at(detection: Detection) -> str:
-    from nwbkit.cli.text import count_text
+    from nwbkit.text import count_text
 
     seen = count_text(len(detection.unclaimed), "file")
     return f"looked at {seen}; -v lists them, --format ID names a format"
@@ -92,7 +92,7 @@ def _lines(document: SourcesDocument) -> list[str]:
 
 
 def _table(document: SourcesDocument, width: int) -> str:
-    from nwbkit.cli.text import table
+    from nwbkit.text import table
 
     rows = [
         (session.id, source.id, source.format, source.strength, len(source.paths), source.evidence)

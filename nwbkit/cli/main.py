@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -167,6 +168,21 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         CONSOLE.note(f"stopped by {signal.Signals(stop.signum).name}")
         signals.die(stop.signum)
     _leave(status)
+
+
+def script() -> NoReturn:
+    """The console script: :func:`run`, then leave at once.
+
+    Taking the interpreter down object by object costs 0.2 s after pynwb, and everything that
+    must be done has been done by then: outputs closed, temporary files gone, streams flushed.
+    """
+    try:
+        run()
+    except SystemExit as done:
+        status = done.code if isinstance(done.code, int) else 1
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _attempt(args: list[str]) -> int:

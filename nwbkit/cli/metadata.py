@@ -192,8 +192,8 @@ def _end_partly(ctx: click.Context, session: OpenSession) -> None:
 
 def _emit(document: MetadataDocument, output: str | None, as_json: bool) -> None:
     from nwbkit.cli.output import emit_document
-    from nwbkit.cli.text import table
     from nwbkit.metadata.files import rows
+    from nwbkit.text import table
 
     header = ("KEY", "VALUE", "ORIGIN")
     emit_document(

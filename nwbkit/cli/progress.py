@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nwbkit.cli.console import CONSOLE, is_dumb, is_terminal
-from nwbkit.cli.text import duration_text, size_text
+from nwbkit.text import duration_text, size_text
 
 if TYPE_CHECKING:
     from typing import Self

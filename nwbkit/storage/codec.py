@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from nwbkit.storage.digests import flat_bytes
 from nwbkit.storage.planning import DatasetPlan
@@ -72,8 +72,20 @@ def encode(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
         np.copyto(raw, block)
     data = flat_bytes(raw)
     if plan.codec == "gzip":
-        return bytes(isal_zlib.compress(data, plan.level))
+        window = _window_bits(block)
+        return bytes(igzip_lib.compress(data, plan.level, igzip_lib.COMP_ZLIB, 0, window))
     return data
+
+
+def _window_bits(block: AnyArray) -> int:
+    """How far back deflate looks for repeats, as a power of two.
+
+    In byte planes of two-byte samples there is little to find beyond the neighbouring rows:
+    a window of 512 bytes is 5 to 100 % faster than the full one on Neuropixels, Intan-like
+    and two-photon data, and the result between 3 % smaller and 4 % larger. Spike times and
+    timestamps lose up to six times of their ratio by it and keep the full window.
+    """
+    return 9 if block.dtype.itemsize == 2 and block.ndim > 1 else 15
 
 
 def shuffle(block: AnyArray, planes: npt.NDArray[np.uint8]) -> None:

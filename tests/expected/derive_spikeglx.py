@@ -51,7 +51,10 @@ vendor flags, such as references.
 def read_meta(path: Path) -> dict[str, str]:
     """Some samples lost the ~ before their tables on the way; the vendor's own reader drops it too."""
     lines = path.read_bytes().decode("latin-1").splitlines()
-    return {key.lstrip("~"): value for key, value in (line.split("=", 1) for line in lines if "=" in line)}
+    return {
+        key.lstrip("~"): value
+        for key, value in (line.split("=", 1) for line in lines if "=" in line)
+    }
 
 
 def table(m: dict[str, str], key: str) -> list[str]:
@@ -95,7 +98,9 @@ def electrodes(m: dict[str, str], part: str) -> dict:
     else:
         even, odd, dx, dy, pitch = PITCH[part]
         n_shanks = head.split(",")[0]
-        places = [(int(s), (odd if r % 2 else even) + dx * c, dy * r, int(u)) for s, c, r, u in rows]
+        places = [
+            (int(s), (odd if r % 2 else even) + dx * c, dy * r, int(u)) for s, c, r, u in rows
+        ]
     n = len(places)
     chosen = sorted({0, 1, 2, n // 2, n - 1})
     return {
@@ -119,10 +124,16 @@ def describe_bin(path: Path, m: dict[str, str], n_channels: int, n_words: int, k
     assert rest == 0, path
     x = np.frombuffer(raw, "<i2").reshape(n, n_channels)
     said = int(m["fileSizeBytes"])
-    out = {"n_samples": n, "sha1_agrees": hashlib.sha1(raw).hexdigest().upper() == m["fileSHA1"].upper()}
+    out = {
+        "n_samples": n,
+        "sha1_agrees": hashlib.sha1(raw).hexdigest().upper() == m["fileSHA1"].upper(),
+    }
     if len(raw) != said:
         out["truncated"] = (len(raw), said)
-    out["ends"] = {c: x[:3, c].tolist() + x[-3:, c].tolist() for c in sorted({0, n_channels // 2, n_channels - 1})}
+    out["ends"] = {
+        c: x[:3, c].tolist() + x[-3:, c].tolist()
+        for c in sorted({0, n_channels // 2, n_channels - 1})
+    }
     words = x[:, n_channels - n_words :].view("<u2")
     if kind == "imec":
         out["sync_words"] = np.unique(words).tolist()
@@ -145,7 +156,11 @@ def describe(root: Path, path: Path) -> dict:
         gains = np.array(imec_gains(m, band, saved))
         volts = float(m["imAiRangeMax"]) / max_int / gains
         out |= {"band": band, "part": part, "serial": m.get("imDatPrb_sn") or m["imProbeSN"]}
-        out |= {"probe_type": m.get("imDatPrb_type", "3A"), "max_int": max_int, "rate": float(m["imSampRate"])}
+        out |= {
+            "probe_type": m.get("imDatPrb_type", "3A"),
+            "max_int": max_int,
+            "rate": float(m["imSampRate"]),
+        }
     else:
         counts = tuple(int(x) for x in m["snsMnMaXaDw"].split(","))
         band = "nidq"

@@ -110,3 +110,23 @@ def _wrapped(cell: str, width: int) -> list[str]:
     if len(cell) <= width:
         return [cell]
     return textwrap.wrap(cell, width, break_on_hyphens=False) or [""]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of texts, the header first, as aligned columns; columns without content are left out."""
+    keep = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    widths = {i: max(len(row[i]) for row in rows) for i in keep}
+    return [_GAP.join(row[i].ljust(widths[i]) for i in keep).rstrip() for row in rows]
+
+
+def wrapped(text: str, indent: int, width: int) -> list[str]:
+    """`text` as lines of at most `width` columns, further lines indented by two more."""
+    pad = " " * indent
+    return textwrap.wrap(
+        printable(text),
+        max(width, 40),
+        initial_indent=pad,
+        subsequent_indent=pad + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
