@@ -279,6 +279,8 @@ def main() -> int:
     neuroconv = neuroconv_python(work)
     compile_bytecode(neuroconv, neuroconv.parents[1] / "lib")
     compile_bytecode(sys.executable, sysconfig.get_path("purelib"), ROOT / "nwbkit")
+    # pynwb's type map, which NeuroConv's own warm-up leaves in ~/.cache
+    subprocess.run([sys.executable, "-m", "nwbkit.nwb.library"], env=ENV, cwd=ROOT, check=True)
 
     result = {"facts": facts(neuroconv), "sizes": []}
     for name, value in result["facts"].items():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit import __version__
+from nwbkit.depfile import make_rule
 from nwbkit.dry_run import describe
 from nwbkit.errors import IOFailure, OutputExists, UsageError
 from nwbkit.preparing import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from nwbkit.storage.digests import DatasetDigest
     from nwbkit.storage.holes import Hole
     from nwbkit.storage.publish import Publication
+
+#: Array roles that one writer puts into one dataset as they are: their fill may begin early.
+EARLY = {("array", role) for role in ("raw", "lfp_band", "lfp", "analog", "sync")}
 
 #: ``(label, total bytes)`` -> a context manager whose value is called with bytes done.
 ProgressFactory = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -100,6 +104,7 @@ class _Work:
     identity: str
     plans: dict[str, dict[str, Any]]
     holes: list[Hole] = field(default_factory=list)
+    begun: dict[str, Hole] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
     expected: dict[str, DatasetDigest] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
@@ -193,18 +198,13 @@ def _assemble(work: _Work) -> NWBFile:
     """Build the NWBFile with holes; fills ``work.holes``, ``work.written``, ``work.expected``."""
     from nwbkit.nwb.assemble import assemble
     from nwbkit.nwb.library import load_pynwb
-    from nwbkit.storage.holes import hole
 
     load_pynwb()
 
     def make_hole(key: str, array: Array) -> Any:
-        made = hole(
-            array.shape,
-            array.dtype,
-            planned(work.plans, key, array.shape, array.dtype),
-            source=array,
-            key=key,
-        )
+        made = work.begun.get(key)
+        if made is None or made.source is not array:
+            made = _hole(work, key, array)
         work.holes.append(made)
         return made.placeholder
 
@@ -224,6 +224,24 @@ def _assemble(work: _Work) -> NWBFile:
     )
     work.written, work.expected = assembled.written, assembled.expected
     return assembled.nwbfile
+
+
+def _hole(work: _Work, key: str, array: Array) -> Hole:
+    from nwbkit.storage.holes import hole
+
+    plan = planned(work.plans, key, array.shape, array.dtype)
+    return hole(array.shape, array.dtype, plan, source=array, key=key)
+
+
+def _begin(work: _Work) -> list[Hole]:
+    """Holes that can be known before pynwb is loaded: those of whole array streams."""
+    if work.request.segments == "split":
+        return []
+    for address, stream in work.settled.streams:
+        if isinstance(stream, Array) and (stream.kind, stream.role) in EARLY and stream.n_samples:
+            key = f"{address}:data"
+            work.begun[key] = _hole(work, key, stream)
+    return list(work.begun.values())
 
 
 def _sentence(work: _Work) -> str:
@@ -255,17 +273,20 @@ def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocu
 
     request = work.request
     began = time.perf_counter()
-    nwbfile = _assemble(work)
-    write_skeleton(nwbfile, part, lambda: resolve(work.holes))
-    assign_object_ids(part, work.settled.identifier)
-    work.clocked("skeleton_s", began)
-
-    began = time.perf_counter()
-    total = sum(h.nbytes for h in work.holes)
-    with progress("converting", total * (2 if request.prove == "full" else 1)) as done:
-        filled = pipeline.fill(
-            part, work.holes, jobs=request.jobs, max_memory=request.max_memory, progress=done
-        )
+    early = _begin(work)
+    total = sum(h.nbytes for h in early)
+    with (
+        progress("converting", total * (2 if request.prove == "full" else 1)) as done,
+        pipeline.Filling(
+            early, jobs=request.jobs, max_memory=request.max_memory, progress=done
+        ) as filling,
+    ):
+        nwbfile = _assemble(work)
+        write_skeleton(nwbfile, part, lambda: resolve(work.holes))
+        assign_object_ids(part, work.settled.identifier)
+        work.clocked("skeleton_s", began)
+        began = time.perf_counter()
+        filled = filling.finish(part, [h for h in work.holes if h not in early])
         work.clocked("fill_s", began)
         if request.prove == "full":
             began = time.perf_counter()
@@ -361,23 +382,6 @@ def _publish(work: _Work, publication: Publication, sidecar: ConversionDocument)
         rule = make_rule(work.request.output, work.settled.session.files())
         depfile = (Path(work.request.depfile), os.fsencode(rule))
     publication.publish(text.encode(), depfile=depfile)
-
-
-def make_rule(target: str, sources: Sequence[Path]) -> str:
-    """A Make rule that names every source file of `target`, and each as a target of its own.
-
-    The second part lets Make go on when a source file has been deleted.
-    """
-    names = [_escape(os.fspath(p)) for p in sources]
-    lines = [f"{_escape(target)}: " + " \\\n  ".join(names)]
-    lines += [f"{name}:" for name in names]
-    return "\n".join(lines) + "\n"
-
-
-def _escape(path: str) -> str:
-    for character in ("\\", " ", "#", "%", ":"):
-        path = path.replace(character, "\\" + character)
-    return path.replace("$", "$$")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 
 from nwbkit import convert as journey
 from nwbkit.convert import Request, Result
+from nwbkit.depfile import make_rule
 from nwbkit.errors import NwbkitError
 from tests.toy import AP, EVENTS, LF, OTHER, RATE, SY, stream, toys, write_toy
 
@@ -206,24 +207,24 @@ def test_the_depfile_names_every_source(tmp_path: Path) -> None:
 
 
 def test_make_takes_odd_names_in_a_rule() -> None:
-    rule = journey.make_rule("o ut.nwb", [Path("/a b/$c#d.bin")])
+    rule = make_rule("o ut.nwb", [Path("/a b/$c#d.bin")])
     assert rule.splitlines()[0] == "o\\ ut.nwb: /a\\ b/$$c\\#d.bin"
 
 
 def test_damage_between_writing_and_proving_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nwbkit.storage import pipeline
+    from nwbkit.storage.pipeline import Filling
 
-    fill = pipeline.fill
+    finish = Filling.finish
 
-    def damaging(path: Path, holes: Any, **options: Any) -> Any:
-        filled = fill(path, holes, **options)
+    def damaging(self: Filling, path: Path, more: Any = ()) -> Any:
+        filled = finish(self, path, more)
         with h5py.File(path, "r+") as f:
-            f[holes[0].path][7, 1] += 1
+            f[self.holes[0].path][7, 1] += 1
         return filled
 
-    monkeypatch.setattr(pipeline, "fill", damaging)
+    monkeypatch.setattr(Filling, "finish", damaging)
     with pytest.raises(NwbkitError, match="not what was read") as error:
         run(tmp_path, [AP])
     assert error.value.status == 74

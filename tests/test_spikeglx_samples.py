@@ -244,7 +244,8 @@ def test_a_header_alone_is_refused_in_one_line(sample: dict[str, Any], tmp_path:
 
 def test_detect_claims_spikeglx_files_and_nothing_else() -> None:
     detection = registry.detect([DATA])
-    claimed = [p for s in detection.sessions for source in s.sources for p in source.paths]
+    sources = [source for s in detection.sessions for source in s.sources]
+    claimed = [p for source in sources if source.format == "spikeglx" for p in source.paths]
     assert claimed
     assert [p for p in claimed if ROOT.resolve() not in p.resolve().parents] == []
     metas = set(ROOT.rglob("*.meta"))

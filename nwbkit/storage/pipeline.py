@@ -9,15 +9,17 @@ the recording's length.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from nwbkit.errors import TryAgain
+from nwbkit.errors import UsageError
 from nwbkit.storage.codec import AnyArray, Bytes, Scratch, encode
+from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import DatasetDigest
 from nwbkit.storage.feeds import Feed, Member, feeds
 from nwbkit.storage.holes import Hole
@@ -79,88 +81,6 @@ class Filled:
 
     digests: dict[str, DatasetDigest]
     measured: Measured
-
-
-@dataclass
-class Crew:
-    """A few threads that share work, the first failure, and the wish to stop.
-
-    A failure in one thread stops the others at their next chunk and is raised in the caller
-    as it was; so is whatever a signal handler raises in the caller meanwhile. No thread is
-    left behind in any case.
-    """
-
-    size: int
-    cancel: threading.Event | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
-    failures: list[BaseException] = field(default_factory=list)
-    _done: threading.Event = field(default_factory=threading.Event)
-    _running: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Run `work` in every thread and wait.
-
-        Raises
-        ------
-        nwbkit.errors.TryAgain
-            Where `cancel` was set.
-        BaseException
-            What the first failing thread raised.
-        """
-        threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=f"nwbkit-{i}", daemon=True)
-            for i in range(self.size)
-        ]
-        self._running = len(threads)
-        started: list[threading.Thread] = []
-        try:
-            for thread in threads:
-                thread.start()
-                started.append(thread)
-            # Short waits, since a wait without limit is not woken by signals everywhere.
-            while not self._done.wait(0.2):
-                if self.cancel is not None and self.cancel.is_set():
-                    self.stop.set()
-        finally:
-            self.stop.set()
-            for thread in started:
-                _join(thread)
-        if self.failures:
-            raise self.failures[0]
-        if self.cancel is not None and self.cancel.is_set():
-            raise TryAgain("cancelled before all data was written")
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised again in run()
-            with self._lock:
-                self.failures.append(error)
-            self.stop.set()
-        finally:
-            with self._lock:
-                self._running -= 1
-                last = self._running == 0
-            if last:
-                self._done.set()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether workers should leave off at the next chunk."""
-        return self.stop.is_set() or (self.cancel is not None and self.cancel.is_set())
-
-
-def _join(thread: threading.Thread) -> None:
-    # A second Ctrl-C must not leave a thread writing into a file that is being closed.
-    interrupted: BaseException | None = None
-    while thread.is_alive():
-        try:
-            thread.join()
-        except BaseException as error:  # noqa: BLE001 - raised below
-            interrupted = error
-    if interrupted is not None:
-        raise interrupted
 
 
 class Reporter:
@@ -237,19 +157,150 @@ def fill(
     nwbkit.errors.TryAgain
         `cancel` was set.
     """
-    from nwbkit.storage.hdf5 import ChunkFile
+    with Filling(holes, jobs=jobs, max_memory=max_memory, progress=progress, cancel=cancel) as f:
+        return f.finish(path)
 
-    began = time.perf_counter()
-    work = feeds(holes)
-    crew = Crew(n_workers(work, jobs, max_memory), cancel)
-    report = Reporter(progress)
-    with ChunkFile(path, holes) as sink:
-        crew.run(lambda: _work(work, sink, crew, report))
-        stored, waited = sink.stored, sink.lock_wait_s
-    digests = {m.hole.path: m.digester.result() for feed in work for m in feed.members}
-    raw = sum(hole.nbytes for hole in holes)
-    seconds = time.perf_counter() - began
-    return Filled(digests, Measured(seconds, raw, stored, crew.size, waited))
+
+class Filling:
+    """A fill that may begin before its file exists; a context manager.
+
+    While pynwb is imported and the skeleton written, one core would stand idle: workers
+    read and encode meanwhile, and what they have made is held in memory (a quarter of
+    `max_memory` at most) until :meth:`finish` says where it goes.
+
+    Parameters
+    ----------
+    holes : sequence of Hole
+    jobs, max_memory, progress, cancel
+        As of :func:`fill`.
+    """
+
+    def __init__(
+        self,
+        holes: Sequence[Hole],
+        *,
+        jobs: int,
+        max_memory: int,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        self.holes = list(holes)
+        self._jobs, self._max_memory, self._cancel = jobs, max_memory, cancel
+        self._report = Reporter(progress)
+        self._feeds = feeds(self.holes)
+        held = max_memory // 4
+        try:
+            workers = n_workers(self._feeds, jobs, max_memory - held)
+        except UsageError:  # a tight limit goes to the worker that needs it
+            held, workers = 0, n_workers(self._feeds, jobs, max_memory)
+        self._crew = Crew(workers, cancel)
+        self._relay = Relay(held, self._crew)
+        self._began = time.perf_counter()
+        self._interval = sys.getswitchinterval()
+
+    def __enter__(self) -> Filling:
+        # an importing thread holds the interpreter for 5 ms at a time otherwise, and a
+        # worker asks for it ten times a chunk
+        sys.setswitchinterval(0.0005)
+        self._crew.start(lambda: _work(self._feeds, self._relay, self._crew, self._report))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        sys.setswitchinterval(self._interval)
+        self._crew.leave()
+
+    def finish(self, path: str | Path, more: Sequence[Hole] = ()) -> Filled:
+        """Write everything into the skeleton at `path`, `more` holes as well."""
+        from nwbkit.storage.hdf5 import ChunkFile
+
+        sys.setswitchinterval(self._interval)
+        later = feeds(more)
+        holes = [*self.holes, *more]
+        with ChunkFile(path, holes) as sink:
+            self._relay.open(sink)
+            self._crew.wait()
+            if later:
+                crew = Crew(n_workers(later, self._jobs, self._max_memory), self._cancel)
+                crew.run(lambda: _work(later, sink, crew, self._report))
+            stored, waited = sink.stored, sink.lock_wait_s
+        done = [*self._feeds, *later]
+        digests = {m.hole.path: m.digester.result() for feed in done for m in feed.members}
+        raw = sum(hole.nbytes for hole in holes)
+        seconds = time.perf_counter() - self._began
+        return Filled(digests, Measured(seconds, raw, stored, self._crew.size, waited))
+
+
+class Relay:
+    """A sink that holds what it is given until the true one is open.
+
+    Parameters
+    ----------
+    budget : int
+        Bytes held at most; workers wait then.
+    crew : Crew
+        Whose wish to stop ends the waiting.
+    """
+
+    def __init__(self, budget: int, crew: Crew) -> None:
+        self._budget = budget
+        self._crew = crew
+        self._sink: Sink | None = None
+        self._held: list[Callable[[Sink], None]] = []
+        self._bytes = 0
+        self._change = threading.Condition()
+
+    def put(self, hole: Hole, offset: tuple[int, ...], data: Bytes) -> None:
+        """As of :class:`Sink`."""
+        sink = self._sink
+        if sink is None:
+            kept = bytes(data)
+            sink = self._hold(len(kept), lambda s: s.put(hole, offset, kept))
+        if sink is not None:
+            sink.put(hole, offset, data)
+
+    def put_rows(self, hole: Hole, start: int, rows: AnyArray) -> None:
+        """As of :class:`Sink`."""
+        sink = self._sink
+        if sink is None:
+            kept = rows.copy()
+            sink = self._hold(kept.nbytes, lambda s: s.put_rows(hole, start, kept))
+        if sink is not None:
+            sink.put_rows(hole, start, rows)
+
+    def _hold(self, size: int, put: Callable[[Sink], None]) -> Sink | None:
+        """Keep `put` for later, or return the sink where it has been opened meanwhile."""
+        with self._change:
+            while self._sink is None and self._bytes and self._bytes + size > self._budget:
+                if self._crew.stopping:
+                    return None
+                self._change.wait(0.1)
+            if self._sink is None:
+                self._held.append(put)
+                self._bytes += size
+            return self._sink
+
+    def open(self, sink: Sink) -> None:
+        """Hand over what is held, and everything from now on."""
+        while True:
+            with self._change:
+                held, self._held, self._bytes = self._held, [], 0
+                if not held or self._crew.stopping:
+                    self._sink = sink
+                    self._change.notify_all()
+                    return
+                self._change.notify_all()
+            while held:
+                held.pop(0)(sink)
+
+    @property
+    def lock_wait_s(self) -> float:
+        """As of :class:`Sink`."""
+        return self._sink.lock_wait_s if self._sink is not None else 0.0
+
+    @property
+    def stored(self) -> int:
+        """As of :class:`Sink`."""
+        return self._sink.stored if self._sink is not None else 0
 
 
 def _work(work: Sequence[Feed], sink: Sink, crew: Crew, report: Reporter) -> None:

@@ -32,7 +32,8 @@ from nwbkit.storage.codec import (
 )
 from nwbkit.storage.content import Names
 from nwbkit.storage.digests import BlockDigester, DatasetDigest, flat_bytes
-from nwbkit.storage.pipeline import Crew, Progress, Reporter
+from nwbkit.storage.crew import Crew
+from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.values import digest_dataset, is_plain, nbytes
 
 #: As many chunks of one dataset are named; the rest is counted.
