@@ -33,6 +33,7 @@ TEXT = """
     neuropixels multishank cap imec nidq serial headstage flex basestation firmware api slot port
     dock calibrated true false nwbkit inputs spike glx ap lf sy xd xa mn ma xdw
     positions per their row rows true hardware setting site
+    amplifier connected converter shares samples own
 """
 WORDS = frozenset(TEXT.split())
 

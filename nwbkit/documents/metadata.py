@@ -8,6 +8,7 @@ glob, a glob with more literal characters over one with fewer, whatever the orde
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -217,8 +218,8 @@ class MetadataBody(Fields):
         """
         part = getattr(self, section) or {}
         merged: dict[str, Any] = {}
-        for key in sorted(part, key=_specificity):
-            if part[key] is not None and means(key, address):
+        for key in applying(part, address):
+            if part[key] is not None:
                 merged.update(part[key].plain())
         return _without_null(merged)
 
@@ -241,6 +242,11 @@ def means(key: str, address: str) -> bool:
     """Whether `key`, an address or glob, holds for `address`; without ``/``: for all below it."""
     whole = key == address or fnmatchcase(address, key)
     return whole or ("/" not in key and fnmatchcase(address.partition("/")[0], key))
+
+
+def applying(keys: Iterable[str], address: str) -> list[str]:
+    """Those of `keys` that hold for `address`, the most specific last: exact beats glob."""
+    return sorted((key for key in keys if means(key, address)), key=_specificity)
 
 
 def _specificity(key: str) -> tuple[bool, int, str]:

@@ -29,6 +29,13 @@ _DESCRIPTIONS = {
     "imp": "impedance in ohms",
     "filtering": "hardware filtering",
     "reference": "reference electrode or scheme",
+    "shank": "number of the shank on the probe",
+    "bank": "electrode bank that the channel was connected to",
+    "ap_gain": "amplifier gain of the AP band",
+    "lf_gain": "amplifier gain of the LF band",
+    "ap_high_pass_filter": "whether the AP band's high-pass filter was on",
+    "adc_group": "number of the converter that the channel shares with others",
+    "adc_sample_order": "position in the order in which the converter samples its channels",
 }
 _LAST = ("x", "y", "z", "imp", "filtering", "reference")
 

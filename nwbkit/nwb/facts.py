@@ -1,9 +1,8 @@
-"""Looking facts up in the merged metadata: exact key first, then the globs, later wins."""
+"""Looking facts up in the merged metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 #: What NWB demands and nobody said.
@@ -18,13 +17,13 @@ def section(metadata: Facts, name: str) -> Facts:
 
 
 def lookup(metadata: Facts, section_name: str, key: str) -> dict[str, Any]:
-    """All facts that a section holds for `key`, globs applied before the exact entry."""
+    """All facts that a section holds for `key`: globs, then the exact entry."""
+    from nwbkit.documents.metadata import applying
+
     entries = section(metadata, section_name)
     found: dict[str, Any] = {}
-    for pattern, facts in entries.items():
-        if pattern != key and fnmatchcase(key, pattern):
-            found.update(_present(facts))
-    found.update(_present(entries.get(key) or {}))
+    for pattern in applying(entries, key):
+        found.update(_present(entries[pattern] or {}))
     return found
 
 

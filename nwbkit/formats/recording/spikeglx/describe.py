@@ -114,6 +114,8 @@ def _probe(meta: Meta, geometry: Geometry | None) -> dict[str, Any]:
         said["model_number"] = part
     if model:
         said["model_name"] = model if not part else f"{model} ({part})"
+    elif part:
+        said["model_name"] = f"Neuropixels {part}"
     serial = meta.text("imDatPrb_sn") or meta.text("imProbeSN")
     if serial:
         said["serial_number"] = serial

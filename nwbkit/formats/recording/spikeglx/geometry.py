@@ -107,7 +107,10 @@ def read_geometry(
         return _from_map(meta, channels, mapped, imro, tuple(notes))
     sites = _sites(meta, probe, channels, imro)
     n_shanks = _shank_count(probe)
-    geometry = Geometry(sites, n_shanks, str(probe.description or ""))
+    model = str(probe.description or "")
+    if model.startswith("duplicate of"):  # the catalogue's remark on a part number, no name
+        model = ""
+    geometry = Geometry(sites, n_shanks, model)
     if mapped:
         _compare(meta, sites, mapped, n_shanks, complain)
     return geometry
