@@ -4,11 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
+# What the formats of the demo's session need beyond the base.
+DEMO_EXTRAS := video,pose,tables
 
 .PHONY: help demo test lint format bench clean
 
 help:
-	@echo 'make demo    record, detect, inspect, convert and verify a SpikeGLX run'
+	@echo 'make demo    a session of probe, sorting, camera, pose and trials to one NWB file'
 	@echo 'make test    run the tests'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff mend what it can'
@@ -20,11 +22,11 @@ $(BIN)/python:
 
 # Bytecode is compiled on purpose: without it `import pynwb` takes up to 4.5 s instead of 1.2.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -e '.[$(DEMO_EXTRAS)]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -e '.[dev,$(DEMO_EXTRAS)]'
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed

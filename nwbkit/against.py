@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 from nwbkit.comparisons.arrays import compare_array
 from nwbkit.comparisons.base import Comparison
 from nwbkit.comparisons.events import compare_events
+from nwbkit.comparisons.intervals import compare_intervals
+from nwbkit.comparisons.pose import compare_pose
+from nwbkit.comparisons.units import compare_units
+from nwbkit.comparisons.video import compare_video
 from nwbkit.errors import NoInput
 from nwbkit.session import OpenSession, fingerprint, load_sources, open_session
 from nwbkit.streams import ClockMap
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 COMPARISONS: dict[tuple[str, str | None], Callable[[Comparison], None]] = {
     ("array", None): compare_array,
     ("table", "events"): compare_events,
+    ("ragged", "units"): compare_units,
+    ("table", "intervals"): compare_intervals,
+    ("external", None): compare_video,
+    ("pose", None): compare_pose,
 }
 
 

@@ -67,7 +67,9 @@ class OpenSession:
         addresses = [address for address, _ in everything]
         for option, patterns in (("--only", self.only), ("--exclude", self.exclude)):
             for pattern in patterns:
-                if not any(matches(address, pattern) for address in addresses):
+                # a source that was excluded whole was never opened
+                closed = any(fnmatchcase(s.id, pattern) for s in self.entry.sources)
+                if not closed and not any(matches(address, pattern) for address in addresses):
                     raise UsageError(
                         f"'{option} {pattern}' matches no stream",
                         hint="streams: " + ", ".join(addresses),

@@ -17,7 +17,7 @@ from nwbkit.convert import Request, convert
 #: Attributes and datasets that the NWB schema fixes.
 STRUCTURE = {
     "neurodata_type", "namespace", "object_id", "colnames", "unit", "nwb_version",
-    "object_id", "REFERENCE_LIST", "DIMENSION_LIST", "CLASS", "NAME", "interpretation", "help",
+    "REFERENCE_LIST", "DIMENSION_LIST", "CLASS", "NAME", "interpretation", "help",
 }  # fmt: skip
 
 #: Words of nwbkit's own sentences: about structure, never about the experiment.

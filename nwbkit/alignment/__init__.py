@@ -1,0 +1,1 @@
+"""Clocks joined to one session time."""

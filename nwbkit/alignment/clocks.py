@@ -67,36 +67,42 @@ def resolve(
         anchors[name] = Anchor(seconds, "user")
         maps[name] = ClockMap(seconds)
     loose = [c for c in clocks if c.id not in anchors]
-    if len(loose) == 1:
+    # offsets that the user gave are relative to the one clock that has none; anchors that
+    # files or an alignment gave are not, and a loose clock beside them is not joined to them
+    defines = len(loose) == 1 and all(a.how == "user" for a in anchors.values())
+    if defines:
         anchors[loose[0].id] = Anchor(0.0, "sole", 0.0)
         maps[loose[0].id] = ClockMap()
-    elif loose:
-        if unaligned != "keep":
-            raise _refusal(loose)
-        for clock in loose:
-            anchors[clock.id] = Anchor(0.0, "unaligned")
-            maps[clock.id] = ClockMap()
-    return Resolution(anchors, maps, _remarks(loose))
+        return Resolution(anchors, maps)
+    if loose and unaligned != "keep":
+        raise _refusal(loose, [c for c in clocks if c.id in anchors])
+    for clock in loose:
+        anchors[clock.id] = Anchor(0.0, "unaligned")
+        maps[clock.id] = ClockMap()
+    return Resolution(anchors, maps, {c.id: _remark(c, clocks) for c in loose})
 
 
-def _remarks(loose: Sequence[Clock]) -> dict[str, str]:
-    if len(loose) < 2:
-        return {}
-    return {
-        clock.id: f"Unaligned clock '{clock.id}': times count from this clock's own zero and "
-        f"were not aligned to the session's other clocks ("
-        + ", ".join(f"'{c.id}'" for c in loose if c.id != clock.id)
-        + ")"
-        for clock in loose
-    }
+def _remark(clock: Clock, clocks: Sequence[Clock]) -> str:
+    others = ", ".join(f"'{c.id}'" for c in clocks if c.id != clock.id)
+    return (
+        f"Unaligned clock '{clock.id}': times count from this clock's own zero and "
+        f"were not aligned to the session's other clocks ({others})"
+    )
 
 
-def _refusal(loose: Sequence[Clock]) -> ClockError:
+def _refusal(loose: Sequence[Clock], anchored: Sequence[Clock]) -> ClockError:
     listed = ", ".join(f"'{c.id}'" for c in loose)
+    if anchored:
+        others = ", ".join(f"'{c.id}'" for c in anchored)
+        message = f"no common time base with {others}: {listed}"
+        each = "each"
+    else:
+        message = f"{len(loose)} clocks without a common time base: {listed}"
+        each = "each but one"
     return ClockError(
-        f"{len(loose)} clocks without a common time base: {listed}",
-        hint=f"give each but one an offset: --offset {loose[-1].id}=SECONDS; "
-        "or find them: nwbkit align (in a later version); or keep each from its own 0: --unaligned keep",
+        message,
+        hint=f"give {each} an offset: --offset {loose[-1].id}=SECONDS; or find them: nwbkit "
+        "align (in a later version); or keep each from its own 0: --unaligned keep",
     )
 
 

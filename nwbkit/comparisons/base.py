@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from nwbkit.storage.digests import DatasetDigest
 
 
+#: Read at once by each thread.
+_STEP_BYTES = 8 << 20
+
+
 class Report(Protocol):
     """Takes the outcome of checks; see :class:`nwbkit.verify.Report`."""
 
@@ -90,9 +94,25 @@ class Comparison:
 
 
 def digest_rows(
-    read: Callable[[int, int], Any], shape: Sequence[int], dtype: Any, *, jobs: int
+    read: Callable[[int, int], Any],
+    shape: Sequence[int],
+    dtype: Any,
+    *,
+    jobs: int,
+    row_bytes: int = 0,
 ) -> DatasetDigest:
     """Digest of the rows that `read` gives, read block by block on `jobs` threads.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(start, stop)``.
+    shape : sequence of int
+    dtype : numpy.dtype
+    jobs : int
+    row_bytes : int
+        What a row costs to read, where that is more than it holds: one column of wide rows
+        is read by way of all the others.
 
     Raises
     ------
@@ -103,6 +123,8 @@ def digest_rows(
 
     digester = BlockDigester(shape, dtype)
     step = digester.block_rows
+    if row_bytes:
+        step = max(1, min(step, _STEP_BYTES // row_bytes))
 
     def one(start: int) -> None:
         rows = np.asarray(read(start, min(start + step, shape[0])), dtype=dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nwbkit.comparisons.base import Comparison
 from nwbkit.proving import same_values
-from nwbkit.streams import Table
+from nwbkit.streams import Column, Table
 
 
 def compare_events(c: Comparison) -> None:
@@ -29,10 +29,19 @@ def compare_events(c: Comparison) -> None:
         elif column.unit == "samples":
             if not _same_samples(c, group[name], values, column.role, stream, rows):
                 problems.append(f"column '{name}' differs")
-        elif not same_values(group[name], values):
+        elif not same_values(group[name], _in_session(c, column, values)):
             problems.append(f"column '{name}' differs")
     n = len(next(iter(rows.values()))) if rows else 0
     c.check("events", "; ".join(problems) or None, reader=who, rows=n)
+
+
+def _in_session(c: Comparison, column: Column, values: Any) -> Any:
+    """Seconds on the stream's clock as session seconds; other values as they are."""
+    timed = column.role in ("timestamp", "start", "stop") and c.stream.timebase is not None
+    if not timed or column.unit == "samples":
+        return values
+    assert c.stream.timebase is not None
+    return c.clock_map(c.stream.timebase.clock)(np.asarray(values, np.float64))
 
 
 def _same_samples(

@@ -1,0 +1,1 @@
+"""From opened streams to pynwb objects: one writer per kind and role."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit.errors import InternalError
@@ -13,9 +14,14 @@ from nwbkit.nwb.electrodes import ElectrodeRows
 from nwbkit.nwb.events import write_events
 from nwbkit.nwb.facts import lookup
 from nwbkit.nwb.file import build_file
+from nwbkit.nwb.intervals import write_intervals
 from nwbkit.nwb.names import Taken
+from nwbkit.nwb.pose import refuse_labels, write_pose
+from nwbkit.nwb.refused import STORED_KINDS, refuse_stored
 from nwbkit.nwb.series import write_electrical, write_series, written_as
-from nwbkit.streams import Array, ClockMap, Stream, Table, Timebase
+from nwbkit.nwb.units import write_units
+from nwbkit.nwb.video import write_video
+from nwbkit.streams import Array, ClockMap, External, Pose, Stream, Timebase
 
 if TYPE_CHECKING:
     from pynwb import NWBFile, ProcessingModule, TimeSeries
@@ -32,6 +38,12 @@ WRITERS: dict[tuple[str, str], Writer] = {
     ("array", "sync"): write_series,
     ("array", "stimulus"): write_series,
     ("table", "events"): write_events,
+    ("ragged", "units"): write_units,
+    ("table", "intervals"): write_intervals,
+    **dict.fromkeys(((kind, "stored") for kind in STORED_KINDS), refuse_stored),
+    ("external", "video"): write_video,
+    ("pose", "pose"): write_pose,
+    ("pose", "labels"): refuse_labels,
 }
 
 
@@ -88,6 +100,8 @@ class Assembler:
         By clock id: what must be said in the comments of each object on that clock.
     make_hole : callable
     segments : {"gaps", "split"}
+    output : Path, optional
+        Where the file will lie: what it refers to is named from there.
     """
 
     nwbfile: NWBFile
@@ -96,6 +110,7 @@ class Assembler:
     remarks: Mapping[str, str]
     make_hole: MakeHole
     segments: str = "gaps"
+    output: Path | None = None
     electrodes: ElectrodeRows = field(default_factory=ElectrodeRows)
 
     def __post_init__(self) -> None:
@@ -104,6 +119,8 @@ class Assembler:
         self._times: dict[tuple[str, Any], TimeSeries] = {}
         self.expected: dict[str, Any] = {}
         self.rows: dict[str, int] = {}
+        #: By address: the pynwb object of a stream that others link to.
+        self.objects: dict[str, Any] = {}
 
     def stream_facts(self, address: str) -> dict[str, Any]:
         """What the metadata says of the stream at `address`."""
@@ -160,6 +177,7 @@ def assemble(
     remarks: Mapping[str, str],
     make_hole: MakeHole,
     segments: str = "gaps",
+    output: Path | None = None,
 ) -> Assembled:
     """Put one NWB file together; see :class:`Assembled`.
 
@@ -171,7 +189,7 @@ def assemble(
     identifier, description, source_script : str
     start : datetime
         With zone.
-    maps, remarks, make_hole, segments
+    maps, remarks, make_hole, segments, output
         See :class:`Assembler`.
     """
     nwbfile = build_file(
@@ -181,18 +199,17 @@ def assemble(
         description=description,
         source_script=source_script,
     )
-    assembler = Assembler(nwbfile, metadata, maps, remarks, make_hole, segments)
+    assembler = Assembler(nwbfile, metadata, maps, remarks, make_hole, segments, output)
     for _, stream in streams:
         if isinstance(stream, Array) and stream.electrodes is not None:
             assembler.electrodes.add(stream)
     assembler.electrodes.build(nwbfile, assembler.hardware, metadata)
     written: dict[str, Written] = {}
-    for address, stream in streams:
+    # videos first: poses link to them
+    for address, stream in sorted(streams, key=lambda s: not isinstance(s[1], External)):
         paths = writer_for(stream)(assembler, address, stream)
-        times = rows = None
-        if isinstance(stream, Table):
-            rows = assembler.rows.get(address)
-        if isinstance(stream, Array) and stream.timebase is not None:
+        times, rows = None, assembler.rows.get(address)
+        if isinstance(stream, Array | External | Pose) and stream.timebase is not None:
             times = written_as(assembler.in_session(stream.timebase))
             if segments == "split" and len(paths) > 1:
                 times = "rate"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nwbkit.nwb.columns import column
 from nwbkit.nwb.names import camel
 from nwbkit.streams import Column, Table
 
@@ -25,21 +26,21 @@ def write_events(assembler: Assembler, address: str, stream: Table) -> list[str]
     rows = stream.read()
     assembler.rows[address] = len(next(iter(rows.values()))) if rows else 0
     columns = []
-    for column in stream.columns:
-        values = in_seconds(assembler, stream, column, rows)
-        described = column.description or column.name
-        written_name = column.role if column.role in ("timestamp", "duration") else column.name
-        assembler.expected[f"/events/{name}/{written_name}"] = values
-        if column.role == "timestamp":
-            arguments: dict[str, Any] = {"name": "timestamp", "description": described}
+    for each in stream.columns:
+        values = in_seconds(assembler, stream, each, rows)
+        described = each.description or each.name
+        written = each.role if each.role in ("timestamp", "duration") else each.name
+        assembler.expected[f"/events/{name}/{written}"] = values
+        arguments: dict[str, Any] = {"name": written, "description": described, "data": values}
+        kind: Any = VectorData
+        if each.role == "timestamp":
+            kind = TimestampVectorData
             resolution = _resolution(stream)
             if resolution is not None:
                 arguments["resolution"] = resolution
-            columns.append(TimestampVectorData(data=values, **arguments))
-        elif column.role == "duration":
-            columns.append(DurationVectorData(name="duration", description=described, data=values))
-        else:
-            columns.append(VectorData(name=column.name, description=described, data=values))
+        elif each.role == "duration":
+            kind = DurationVectorData
+        columns.append(column(kind, **arguments))
     description = [str(facts.get("description") or stream.description or stream.name)]
     remark = assembler.remark(stream)
     if remark:
@@ -56,16 +57,16 @@ def write_events(assembler: Assembler, address: str, stream: Table) -> list[str]
 
 
 def in_seconds(
-    assembler: Assembler, stream: Table, column: Column, rows: dict[str, npt.NDArray[Any]]
+    assembler: Assembler, stream: Table, each: Column, rows: dict[str, npt.NDArray[Any]]
 ) -> Any:
     """A column's values as written: samples become session seconds, here and nowhere else."""
-    values = rows[column.name]
+    values = rows[each.name]
     if values.dtype == object:
         # hdmf cannot tell the type of an empty list
         return [str(v) for v in values] or np.array([], dtype="U1")
-    if column.unit == "samples":
+    if each.unit == "samples":
         assert stream.timebase is not None
-        if column.role == "duration":
+        if each.role == "duration":
             start = next(c for c in stream.columns if c.role in ("timestamp", "start"))
             begin = rows[start.name]
             known = values >= 0
@@ -75,7 +76,7 @@ def in_seconds(
             ) - stream.timebase.time_of(begin[known])
             return seconds
         return assembler.in_session(stream.timebase).time_of(values)
-    if column.role in ("timestamp", "start", "stop") and stream.timebase is not None:
+    if each.role in ("timestamp", "start", "stop", "time_property") and stream.timebase is not None:
         return assembler.clock_map(stream.timebase.clock)(values.astype(np.float64))
     return values
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -54,6 +55,27 @@ def _namespace() -> str:
         return ""
 
 
+def _here() -> str:
+    """The present host, boot and process namespace in a few letters."""
+    parts = (socket.gethostname(), _first_line("/proc/sys/kernel/random/boot_id"), _namespace())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _named_dead(name: str) -> bool:
+    """Whether the name of a claim tells that its process, one of this machine, is gone."""
+    place, _, rest = name.rpartition(".nwbkit-")[2].partition(".")
+    pid = rest.partition(".")[0]
+    if place != _here() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 @dataclass(frozen=True)
 class Owner:
     """The job that holds a lock.
@@ -88,7 +110,8 @@ class Owner:
             namespace=_namespace(),
             pid=os.getpid(),
             started=start_time(os.getpid()),
-            token=secrets.token_hex(8),
+            # where it came from is in the name too, for claims that were killed half-written
+            token=f"{_here()}.{os.getpid()}.{secrets.token_hex(8)}",
             part=str(part.absolute()),
         )
 
@@ -252,7 +275,10 @@ def dead_claims(out: Path, now: float) -> list[Path]:
             with contextlib.suppress(OSError):
                 owner = Owner.read(path)
                 silence = now - path.stat().st_mtime
-                # One that cannot be read may be about to be written by a rival.
-                if owner.is_dead(silence) if owner else silence > FOREIGN_SILENCE_S:
+                if owner is not None:
+                    dead = owner.is_dead(silence)
+                else:  # killed while it was written, or about to be written by a rival
+                    dead = _named_dead(name) or silence > FOREIGN_SILENCE_S
+                if dead:
                     found.append(path)
     return found

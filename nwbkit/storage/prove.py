@@ -31,8 +31,8 @@ from nwbkit.storage.codec import (
     decode,
 )
 from nwbkit.storage.content import Names
-from nwbkit.storage.digests import BlockDigester, DatasetDigest, flat_bytes
 from nwbkit.storage.crew import Crew
+from nwbkit.storage.digests import BlockDigester, DatasetDigest, flat_bytes
 from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.values import digest_dataset, is_plain, nbytes
 

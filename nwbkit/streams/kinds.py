@@ -229,6 +229,13 @@ class Ragged(Stream):
         """The flat values of items ``start..stop``, joined in order."""
         raise NotImplementedError
 
+    def before(self, seconds: float) -> Ragged:
+        """The same items with only the values before `seconds` on the clock, for ``--stub``.
+
+        The default is the stream itself: what has no times is not cut.
+        """
+        return self
+
 
 @dataclass(frozen=True)
 class Sweep:

@@ -5,6 +5,7 @@ Never a materialised vector of times: an hour at 30 kHz would be 0.86 GB.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -150,12 +151,14 @@ class Timebase:
             if samples.size == 0:
                 return np.empty(samples.shape, np.float64)
             low = int(samples.min())
-            return self.times(low, int(samples.max()) + 1)[samples - low]
+            picked: Times = self.times(low, int(samples.max()) + 1)[samples - low]
+            return picked
         firsts = np.array([s.first_sample for s in self.segments], np.int64)
         rates = np.array([s.rate for s in self.segments], np.float64)
         t0s = np.array([s.t0 for s in self.segments], np.float64)
         which = np.maximum(np.searchsorted(firsts, samples, side="right") - 1, 0)
-        return t0s[which] + (samples - firsts[which]) / rates[which]
+        times: Times = t0s[which] + (samples - firsts[which]) / rates[which]
+        return times
 
     def sample_of(self, times: Times) -> npt.NDArray[np.int64]:
         """Nearest sample index of each time (seconds on the clock), regular timebases only."""
@@ -208,7 +211,7 @@ class Timebase:
 
 
 def _pairs(items: Sequence[Segment]) -> Iterator[tuple[Segment, Segment]]:
-    return zip(items[:-1], items[1:], strict=True)
+    return itertools.pairwise(items)
 
 
 def _scaled_rate(rate: float, scale: float) -> float:

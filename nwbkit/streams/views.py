@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from nwbkit.streams.kinds import AnyArray, Array, Stream, Table
+from nwbkit.streams.kinds import AnyArray, Array, Pose, Ragged, Stream, Table
 from nwbkit.streams.timebase import Segment, Timebase
 
 
@@ -61,6 +60,23 @@ class Times(Array):
             return times
         np.copyto(out, times)
         return out
+
+
+class PoseHead(Pose):
+    """The first frames of a pose stream."""
+
+    def __init__(self, base: Pose, n_frames: int) -> None:
+        values: dict[str, Any] = {f.name: getattr(base, f.name) for f in fields(Pose)}
+        values["n_frames"] = n_frames
+        if base.timebase is not None:
+            values["timebase"] = cut(base.timebase, 0, n_frames)
+        super().__init__(**values)
+        self.base = base
+
+    def read(self, keypoint: int) -> tuple[AnyArray, AnyArray]:
+        """``(positions, confidence)`` of one keypoint."""
+        positions, confidence = self.base.read(keypoint)
+        return positions[: self.n_frames], confidence[: self.n_frames]
 
 
 class TableHead(Table):
@@ -124,4 +140,8 @@ def head(stream: Stream, seconds: float) -> Stream:
         return Window(stream, 0, rows_before(stream.timebase, seconds))
     if isinstance(stream, Table) and stream.timebase is not None:
         return TableHead(stream, seconds)
-    return copy.copy(stream)
+    if isinstance(stream, Pose) and stream.timebase is not None:
+        return PoseHead(stream, rows_before(stream.timebase, seconds))
+    if isinstance(stream, Ragged):
+        return stream.before(seconds)
+    return stream  # a video is referred to, not copied: it stays whole

@@ -13,7 +13,8 @@ import termios
 
 import pytest
 
-from nwbkit.cli import output, progress, text
+from nwbkit import text
+from nwbkit.cli import output, progress
 from nwbkit.cli.console import CONSOLE, Console
 from nwbkit.documents.sources import SourcesDocument
 from nwbkit.errors import IOFailure

@@ -59,7 +59,10 @@ def test_a_failure_of_the_source_comes_out_as_it_is(tmp_path):
 
     values = values_of((4000, 32), "<i2")
     each = hole(values.shape, "<i2", P((500, 16)), source=Broken(values), key="a/b")
-    with pytest.raises(LookupError, match="broken"), Filling([each], jobs=2, max_memory=64 << 20) as f:
+    with (
+        pytest.raises(LookupError, match="broken"),
+        Filling([each], jobs=2, max_memory=64 << 20) as f,
+    ):
         f.finish(skeleton(tmp_path / "a.h5", [each]))
 
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -159,3 +160,15 @@ def test_a_dead_jobs_part_in_tmp_dir_is_reaped_and_no_other(out, tmp_path):
 
 def test_release_without_acquire(out):
     OutputLock(out, out).release()
+
+
+def test_a_half_written_claim_of_a_dead_process_is_litter(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    out = tmp_path / "o.nwb"
+    dead = tmp_path / f".o.nwb.nwbkit-{lock_module._here()}.{process.pid}.00ff.claim"
+    alive = tmp_path / f".o.nwb.nwbkit-{lock_module._here()}.{os.getpid()}.00ff.claim"
+    foreign = tmp_path / f".o.nwb.nwbkit-000000000000.{process.pid}.00ff.claim"
+    for path in (dead, alive, foreign):
+        path.touch()
+    assert lock_module.dead_claims(out, dead.stat().st_mtime) == [dead]

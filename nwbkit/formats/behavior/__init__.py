@@ -1,0 +1,1 @@
+"""Behavior: videos and what was tracked in them."""

@@ -1,0 +1,49 @@
+"""NWB files themselves (HDF5), by whomever written: for inspect and metadata extract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nwbkit.formats.base import Format, Match, Reader, Source, Strength
+from nwbkit.formats.listing import Listing
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+#: The name of the root attribute that every NWB 2 file has stands among the first objects.
+_HEAD = 1 << 20
+
+
+def _look(listing: Listing) -> Iterator[Match]:
+    """Yield each .nwb file that begins as HDF5.
+
+    The attribute ``nwb_version`` can only be seen as text without an HDF5 library; where it
+    does not stand in the head, name and signature together make a weaker claim.
+    """
+    for entry in listing.match("*.nwb"):
+        head = listing.head(entry.path, _HEAD)
+        if not head.startswith(_SIGNATURE):
+            continue
+        sure = b"nwb_version" in head
+        yield Match(
+            (entry.path,),
+            Strength.MAGIC if sure else Strength.KEY,
+            "HDF5 signature and the attribute nwb_version" if sure else "HDF5 file named .nwb",
+            entry.path.stem,
+            entry.path.stem,
+            entry.path.parent,
+        )
+
+
+def _open(source: Source) -> Reader:
+    from nwbkit.formats.recording.nwb.reader import NWBReader
+
+    return NWBReader(source)
+
+
+FORMAT = Format(
+    id="nwb",
+    title="NWB file",
+    room="recording",
+    patterns=("*.nwb",),
+    look=_look,
+    open=_open,
+)

@@ -1,0 +1,1 @@
+"""Formats that mostly hold sorted units."""

@@ -1,0 +1,41 @@
+"""Phy folders: what Kilosort 1 to 4 and other sorters write for Phy, curated or not."""
+
+from __future__ import annotations
+
+from nwbkit.formats.base import Format, Option, Reader, Source
+from nwbkit.formats.sorting.phy.look import look
+from nwbkit.formats.sorting.phy.relate import relate
+
+
+def _open(source: Source) -> Reader:
+    from nwbkit.formats.sorting.phy.reader import PhyReader
+
+    return PhyReader(source)
+
+
+FORMAT = Format(
+    id="phy",
+    title="Phy / Kilosort",
+    room="sorting",
+    patterns=("params.py",),
+    look=look,
+    open=_open,
+    relate=relate,
+    options=(
+        Option("rate", "float", "samples per second, where params.py says none (Hz)"),
+        Option(
+            "times",
+            "str",
+            "what spike_times.npy counts, where its numbers are not whole",
+            choices=("samples", "seconds"),
+        ),
+        Option(
+            "keep",
+            "str",
+            "which units: all, or those whose group (without one, whose KSLabel) is good",
+            default="all",
+            choices=("all", "good"),
+        ),
+        Option("stream", "str", "the recording's stream that was sorted, where several fit"),
+    ),
+)

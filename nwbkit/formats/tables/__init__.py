@@ -1,0 +1,1 @@
+"""Tables of trials, epochs and events that people keep beside their recordings."""
