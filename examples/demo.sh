@@ -58,7 +58,8 @@ step nwbkit inspect sources.json
 say 'What the files say themselves, what people know, and whether it is enough.'
 step nwbkit metadata extract sources.json -o extracted.json
 step nwbkit metadata template sources.json -m session/lab.yaml -o missing.yaml
-step grep '^  *[a-z_]*:$' missing.yaml
+show "grep '^ *[a-z_]*:\$' missing.yaml"
+grep '^ *[a-z_]*:$' missing.yaml || echo '(nothing)'
 step nwbkit metadata merge extracted.json session/lab.yaml -o metadata.json
 step nwbkit metadata validate metadata.json --timezone Europe/Lisbon --for dandi
 

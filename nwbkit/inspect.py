@@ -12,7 +12,7 @@ from nwbkit.formats import registry
 from nwbkit.formats.base import Format, Reader
 from nwbkit.session import choose_session, load_sources, open_session
 from nwbkit.streams import Array, Clock, External, Pose, Ragged, Stream, Sweeps, Table
-from nwbkit.text import columns, size_text, wrapped
+from nwbkit.text import columns, count_text, size_text, wrapped
 
 if TYPE_CHECKING:
     from nwbkit.documents.inspection import (
@@ -206,20 +206,19 @@ def render(document: InspectionDocument, width: int) -> str:
 def _render_source(source: SourceInfo, width: int) -> list[str]:
     size = size_text(source.size or 0)
     lines = [
-        f"  source {source.id}: {source.title} ({source.format}), {source.files} files, {size}"
+        f"  source {source.id}: {source.title} ({source.format}), {count_text(source.files or 0, 'file')}, {size}"
     ]
     lines += wrapped("evidence: " + source.evidence, 4, width)
-    rows = [["stream", "kind", "role", "shape", "rate (Hz)", "duration", "gaps", "scale"]]
+    rows = [["stream", "role", "shape", "rate (Hz)", "duration", "gaps", "scale"]]
     for stream in source.streams:
         rows.append(
             [
                 stream.address.partition("/")[2],
-                stream.kind,
                 stream.role,
                 " x ".join(str(n) for n in stream.shape or ()),
                 f"{stream.rate:.12g}" if stream.rate else "",
                 f"{stream.duration_s:.3f} s" if stream.duration_s is not None else "",
-                str(stream.n_gaps) if stream.n_gaps is not None else "",
+                str(stream.n_gaps or ""),
                 _scale(stream),
             ]
         )
@@ -264,6 +263,7 @@ def _short(names: Sequence[str]) -> str:
 def _scale(stream: StreamInfo) -> str:
     if not stream.gain or stream.unit in (None, "n.a."):
         return ""
+    unit = {"volts": "V", "amperes": "A"}.get(stream.unit, stream.unit)
     if len(stream.gain) == 1:
-        return f"{stream.gain[0]:.6g} {stream.unit}"
-    return f"{min(stream.gain):.6g}..{max(stream.gain):.6g} {stream.unit}"
+        return f"{stream.gain[0]:.6g} {unit}"
+    return f"{min(stream.gain):.6g}..{max(stream.gain):.6g} {unit}"

@@ -236,12 +236,8 @@ def _change(name: str, sidecar: ConversionDocument, objects: dict[str, str]) -> 
 def render(document: FindingsDocument, width: int) -> str:
     """The findings as text."""
     lines: list[str] = []
-    for check in document.checked:
-        if check.reader is None:
-            continue
-        rows = f", {check.rows} rows" if check.rows is not None else ""
-        verdict = "equal" if check.equal else "DIFFERS"
-        lines.append(f"{check.address}: {check.what} {verdict}{rows} (reader: {check.reader})")
+    for address in dict.fromkeys(c.address for c in document.checked if c.reader):
+        lines += wrapped(_outcome(address, document.checked), 0, width)
     for finding in document.findings:
         text = f"{finding.severity}: {finding.where}: {finding.message}"
         lines += wrapped(text, 0, width)
@@ -251,3 +247,20 @@ def render(document: FindingsDocument, width: int) -> str:
     verdict = "verified" if document.ok else "NOT verified"
     lines.append(f"{verdict}: {count} checks, {document.summary.errors} errors")
     return "\n".join(lines) + "\n"
+
+
+def _outcome(address: str, checked: Sequence[Checked]) -> str:
+    """What was compared with a stream's source, on one line; independent reading counts."""
+    mine = [c for c in checked if c.address == address]
+    independent = {c.what for c in mine if c.reader == "independent"}
+    wrong = list(dict.fromkeys(c.what for c in mine if not c.equal))
+    rows = max((c.rows or 0 for c in mine), default=0)
+    parts = []
+    for reader in ("independent", "same"):
+        whats = dict.fromkeys(c.what for c in mine if (c.what in independent) == (reader != "same"))
+        equal = [what for what in whats if what not in wrong]
+        if equal:
+            parts.append(f"{', '.join(equal)} equal (reader: {reader})")
+    if wrong:
+        parts.insert(0, f"{', '.join(wrong)} DIFFER")
+    return f"{address}, {rows} rows: {'; '.join(parts)}"

@@ -117,17 +117,21 @@ def test_salvaged_then_what_depends(place, first):
 
 def test_raw_files_stay(place):
     """Sessions of one's own without a lab.yaml are told of, not generated over."""
-    for name in ("mine", "mouse3"):
+    for name in ("mine", "mouse1", "mouse3"):
         kept = place / "own" / "raw" / name / "precious.bin"
         kept.parent.mkdir(parents=True)
         kept.write_bytes(b"data")
-    makefile = shutil.copy(MULTI / "Makefile", place / "own")
-    done = make(place, "-C", "own", "-f", str(makefile), "SESSIONS=mine mouse3")
+    for name in ("Makefile", "lab.yaml"):
+        shutil.copy(MULTI / name, place / "own")
+    done = make(place, "-C", "own", "SESSIONS=mine mouse1 mouse3")
     assert done.returncode == 2
-    assert "demo_session: 'raw/mine' is not empty" in done.stderr
-    make(place, "-C", "own", "-f", str(makefile), "clean")
+    assert "No rule to make target 'raw/mine/lab.yaml'" in done.stderr
+    assert "demo_session: 'raw/mouse1' is not empty" in done.stderr
+    assert "demo_session: 'raw/mouse3' is not empty" in done.stderr
+    assert make(place, "-C", "own", "clean").returncode == 0
     assert sorted(str(p.relative_to(place / "own")) for p in place.glob("own/raw/*/*")) == [
         "raw/mine/precious.bin",
+        "raw/mouse1/precious.bin",
         "raw/mouse3/precious.bin",
     ]
 
