@@ -89,6 +89,7 @@ def _source(reader: Reader, entry: SourceEntry, fmt: Format, kept: set[str]) -> 
             if reader.address(stream) in kept
         ],
         clocks=[_clock(clock) for clock in reader.clocks],
+        relations=list(entry.relations),
         options=_options(fmt, reader),
         notes=list(reader.notes),
         losses=list(reader.losses),
@@ -204,10 +205,8 @@ def render(document: InspectionDocument, width: int) -> str:
 
 
 def _render_source(source: SourceInfo, width: int) -> list[str]:
-    size = size_text(source.size or 0)
-    lines = [
-        f"  source {source.id}: {source.title} ({source.format}), {count_text(source.files or 0, 'file')}, {size}"
-    ]
+    files = f"{count_text(source.files or 0, 'file')}, {size_text(source.size or 0)}"
+    lines = [f"  source {source.id}: {source.title} ({source.format}), {files}"]
     lines += wrapped("evidence: " + source.evidence, 4, width)
     rows = [["stream", "role", "shape", "rate (Hz)", "duration", "gaps", "scale"]]
     for stream in source.streams:
@@ -225,13 +224,18 @@ def _render_source(source: SourceInfo, width: int) -> list[str]:
     lines += ["    " + line for line in columns(rows)]
     for stream in source.streams:
         lines += _render_detail(stream, width)
+    for relation in source.relations:
+        kind = relation.kind.replace("_", " ")
+        text = f"{kind} {relation.source}: {relation.evidence}"
+        lines += wrapped(text, 4, width)
     for clock in source.clocks:
         anchor = "not anchored" if clock.how is None else f"{clock.session_offset_s} s, {clock.how}"
         text = f"clock {clock.id}: {anchor}"
         lines += wrapped(text + (f"; {clock.description}" if clock.description else ""), 4, width)
     for option in source.options:
         value = "" if option.value is None else f" (now {option.value})"
-        text = f"--set {source.id}.{option.name}={option.type.upper()}: {option.help}{value}"
+        takes = "|".join(option.choices) if option.choices else option.type.upper()
+        text = f"--set {source.id}.{option.name}={takes}: {option.help}{value}"
         lines += wrapped(text, 4, width)
     for label, texts in (("note", source.notes), ("loss", source.losses)):
         for text in texts:

@@ -217,7 +217,8 @@ def choose_session(document: SourcesDocument, session: str | None) -> SessionEnt
     if session is None:
         if len(ids) > 1:
             raise MissingFact(
-                f"{len(ids)} sessions here: {', '.join(ids)}", hint=f"--session {ids[0]}"
+                f"there are {len(ids)} sessions: {listed(ids)}",
+                hint=f"choose one: --session {ids[0]}",
             )
         return document.sessions[0]
     for entry in document.sessions:
@@ -226,8 +227,13 @@ def choose_session(document: SourcesDocument, session: str | None) -> SessionEnt
     close = difflib.get_close_matches(session, ids, 1)
     raise UsageError(
         f"no session '{session}' here",
-        hint=f"did you mean '{close[0]}'" if close else f"sessions: {', '.join(ids)}",
+        hint=f"did you mean '{close[0]}'?" if close else f"sessions: {', '.join(ids)}",
     )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: each in quotes, with commas between."""
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _wholly_excluded(source_id: str, exclude: Iterable[str]) -> bool:
@@ -237,9 +243,10 @@ def _wholly_excluded(source_id: str, exclude: Iterable[str]) -> bool:
 def _refuse_tie(source: SourceEntry) -> None:
     rivals = [a for a in source.alternatives if a.strength == source.strength]
     if rivals:
-        names = ", ".join([source.format, *(a.format for a in rivals)])
+        names = [source.format, *(a.format for a in rivals)]
         raise MissingFact(
-            f"source '{source.id}' could be any of {names}", hint=f"--format {source.format}"
+            f"source '{source.id}' could be any of {listed(names)}",
+            hint=" or ".join(f"--format {name}" for name in names),
         )
 
 

@@ -52,6 +52,7 @@ def test_a_kill_leaves_a_whole_file(k: int, raw: Path, home: tuple[Path, float])
     out, seconds = home
     sent = signal.SIGKILL if k % 2 else signal.SIGTERM
     before = file_checksum(out)
+    left = litter(out.parent)  # by a kill -9 before this one
     # another content each time, so that a new file could not be taken for the older one
     process = subprocess.Popen(
         convert(raw, out, "--set-meta", f"NWBFile.notes=run {k} {os.getpid()}"),
@@ -65,7 +66,7 @@ def test_a_kill_leaves_a_whole_file(k: int, raw: Path, home: tuple[Path, float])
     # the older file as it was, or (killed after the rename) the new one whole with its sidecar
     assert verifying.verify(str(out), jobs=2).ok
     if sent == signal.SIGTERM:
-        assert litter(out.parent) == []
+        assert set(litter(out.parent)) <= set(left)
 
 
 def test_most_kills_came_before_the_rename() -> None:

@@ -92,16 +92,16 @@ def _remark(clock: Clock, clocks: Sequence[Clock]) -> str:
 
 def _refusal(loose: Sequence[Clock], anchored: Sequence[Clock]) -> ClockError:
     listed = ", ".join(f"'{c.id}'" for c in loose)
+    needed = loose if anchored else loose[1:]
+    offsets = " ".join(f"--offset {c.id}=SECONDS" for c in needed)
     if anchored:
         others = ", ".join(f"'{c.id}'" for c in anchored)
         message = f"no common time base with {others}: {listed}"
-        each = "each"
     else:
         message = f"{len(loose)} clocks without a common time base: {listed}"
-        each = "each but one"
     return ClockError(
         message,
-        hint=f"give {each} an offset: --offset {loose[-1].id}=SECONDS; or find them: nwbkit "
+        hint=f"say where each begins: {offsets}; or find them: nwbkit "
         "align (in a later version); or keep each from its own 0: --unaligned keep",
     )
 

@@ -137,6 +137,7 @@ def template(
 @session_option
 @set_option
 @timezone_option
+@set_meta_option
 @output_option(help="Write the findings document here, too.")
 @json_option
 @click.pass_context
@@ -147,6 +148,7 @@ def validate(
     level: Any,
     sources: tuple[str, ...],
     timezone: str | None,
+    set_meta: tuple[str, ...],
     output: str | None,
     as_json: bool,
     **selection: Any,
@@ -160,11 +162,14 @@ def validate(
     from nwbkit.cli.output import emit_report
     from nwbkit.errors import UsageError
     from nwbkit.metadata import files
+    from nwbkit.metadata.merge import apply_set
     from nwbkit.metadata.validate import render, validate
 
     if meta == "-" and "-" in sources:
         raise UsageError("stdin ('-') can be read once only")
     document = files.load(meta)
+    for text in set_meta:
+        document = apply_set(document, text)
     with ExitStack() as stack:
         readers = stack.enter_context(_opened(sources, **selection)).readers if sources else None
         findings = validate(document, readers=readers, level=level, timezone=timezone)

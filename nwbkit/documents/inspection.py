@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nwbkit.documents.alignment import HowName
 from nwbkit.documents.model import Document, Part
-from nwbkit.documents.sources import SessionId, SourceId, StrengthName
+from nwbkit.documents.sources import Relation, SessionId, SourceId, StrengthName
 from nwbkit.documents.values import AnyValue, NotNegative, Number, Size, Text, Whole
 
 
@@ -84,6 +84,7 @@ class SourceInfo(Part):
     size: Size | None = None
     streams: list[StreamInfo] = Field(default_factory=list)
     clocks: list[ClockInfo] = Field(default_factory=list)
+    relations: list[Relation] = Field(default_factory=list)
     options: list[OptionInfo] = Field(default_factory=list)
     notes: list[Text] = Field(default_factory=list)
     losses: list[Text] = Field(default_factory=list)

@@ -161,7 +161,7 @@ def _by_id(format: str, known: Mapping[str, Format]) -> Format:
         import difflib
 
         close = difflib.get_close_matches(format, known, 1)
-        hint = f"did you mean '{close[0]}'" if close else f"formats: {', '.join(sorted(known))}"
+        hint = f"did you mean '{close[0]}'?" if close else f"formats: {', '.join(sorted(known))}"
         raise UsageError(f"no format '{format}'", hint=hint)
     return known[format]
 

@@ -217,7 +217,7 @@ def test_a_naive_start_needs_a_zone_and_several_experiments_a_choice(tmp_path: P
         journey.convert(
             request(ROOT / "v0.6.x_neuropixels_multiexp_multistream", tmp_path / "o.nwb")
         )
-    assert error.value.hint == "--session experiment1"
+    assert error.value.hint == "choose one: --session experiment1"
     assert not list(tmp_path.iterdir())
 
 

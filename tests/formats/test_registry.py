@@ -68,7 +68,7 @@ def test_an_unknown_format_suggests_one(tmp_path):
         detect(tmp_path, fake("spikeglx", "*.meta"), format="spikegix")
     assert (error.value.message, error.value.hint) == (
         "no format 'spikegix'",
-        "did you mean 'spikeglx'",
+        "did you mean 'spikeglx'?",
     )
 
 

@@ -52,7 +52,10 @@ def test_a_truncated_file(tmp_path, cut, left):
     assert error.message == (
         f"'run_g0_t0.imec0.ap.bin' holds {size - cut} bytes, its header says {size} (fileSizeBytes)"
     )
-    assert error.hint == f"--salvage reads the {left} complete samples that are there"
+    if left:
+        assert error.hint == f"--salvage reads the {left} complete samples that are there"
+    else:
+        assert "nothing to salvage" in (error.hint or "")
     with opened(tmp_path, salvage=True) as reader:
         stream = reader.stream("imec0.ap")
         assert reader.losses == [error.message]

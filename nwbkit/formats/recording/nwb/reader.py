@@ -190,6 +190,9 @@ class NWBReader(Reader):
         named["facts"]["files"] = ", ".join(listed[:3]) + (", ..." if len(listed) > 3 else "")
         stamps = tree.child(group, "timestamps")
         n = stamps.shape[0] if tree.is_dataset(stamps) and stamps.shape else 0
+        counted = tree.child(group, "num_samples")
+        if not n and tree.is_dataset(counted):
+            n = int(counted[()])
         return External(**named, paths=(), n_frames=int(n), frames_per_file=())
 
     def _times(self, stream: Stream, group: h5py.Group, n: int) -> None:

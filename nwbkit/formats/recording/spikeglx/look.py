@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -86,5 +87,6 @@ def _evidence(run: Sequence[Item], missing: Sequence[Path]) -> str:
 
 
 def _root(folders: Sequence[Path]) -> Path:
-    # a run with a folder per probe is rooted in the folder above them
-    return Path(os.path.commonpath([str(folder) for folder in folders]))
+    # a run with a folder per probe is rooted in the folder above them, also where it has one
+    root = Path(os.path.commonpath([str(folder) for folder in folders]))
+    return root.parent if re.search(r"_(imec|obx)\d*$", root.name) else root

@@ -188,6 +188,8 @@ def _check_size(
     size = rows * n_columns * SAMPLE_BYTES + rest
     said = meta.whole("fileSizeBytes")
     hint = f"--salvage reads the {rows} complete samples that are there"
+    if rows == 0:
+        hint = "there is nothing to salvage: copy the file from the recording computer again"
     if said is None:
         complaints(
             f"'{meta.name}' has no fileSizeBytes: recording was not ended properly, or goes on",
