@@ -191,7 +191,12 @@ def pynwb_checks(path: str, truth: dict, note: Callable) -> Iterator[tuple[str, 
 
     for key in ("AP", "LF", "NIDQ", "SYNC"):
         yield key, lambda key=key: series(key)
-    yield from {"electrodes": electrodes, "units": units, "trials": trials, "events": events}.items()
+    yield from {
+        "electrodes": electrodes,
+        "units": units,
+        "trials": trials,
+        "events": events,
+    }.items()
     if truth["file"] != NO_VIDEO:
         yield "video", video
     yield from {"pose": pose, "subject": subject, "validates": valid}.items()
@@ -313,7 +318,9 @@ def one(error: object, length: int = 180) -> str:
 def older(message: str) -> list[str]:
     """What a warning says of schema versions."""
     found = re.findall(r"(\S+) - cached version: (\S+), loaded version: (\S+)", message)
-    return [f"{name} {has} for {wrote}" for name, wrote, has in found if not name.startswith("hdmf")]
+    return [
+        f"{name} {has} for {wrote}" for name, wrote, has in found if not name.startswith("hdmf")
+    ]
 
 
 def read(reader: str, path: str, truth_file: str) -> None:
