@@ -198,6 +198,13 @@ def test_a_dry_run_writes_nothing_and_tells_the_tree(tmp_path: Path) -> None:
     assert not (tmp_path / "out.nwb").exists()
 
 
+def test_a_sample_is_proven_and_said(tmp_path: Path) -> None:
+    result = run(tmp_path, [AP, SY, EVENTS], prove="sample")
+    assert result.document is not None
+    assert result.document.prove == "sample"
+    assert "prove_s" in (result.document.measured or {})
+
+
 def test_the_depfile_names_every_source(tmp_path: Path) -> None:
     run(tmp_path, [AP], depfile=str(tmp_path / "out.d"))
     rule = (tmp_path / "out.d").read_text()
@@ -211,8 +218,9 @@ def test_make_takes_odd_names_in_a_rule() -> None:
     assert rule.splitlines()[0] == "o\\ ut.nwb: /a\\ b/$$c\\#d.bin"
 
 
+@pytest.mark.parametrize("prove", ["full", "sample"])
 def test_damage_between_writing_and_proving_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prove: str
 ) -> None:
     from nwbkit.storage.pipeline import Filling
 
@@ -226,7 +234,7 @@ def test_damage_between_writing_and_proving_is_found(
 
     monkeypatch.setattr(Filling, "finish", damaging)
     with pytest.raises(NwbkitError, match="not what was read") as error:
-        run(tmp_path, [AP])
+        run(tmp_path, [AP], prove=prove)
     assert error.value.status == 74
     assert not (tmp_path / "out.nwb").exists()
 
