@@ -61,6 +61,8 @@ class OpenSession:
         nwbkit.errors.MissingFact
             Where nothing is left.
         """
+        from nwbkit.documents.metadata import means
+
         everything = [
             (reader.address(stream), stream) for reader in self.readers for stream in reader.streams
         ]
@@ -69,7 +71,7 @@ class OpenSession:
             for pattern in patterns:
                 # a source that was excluded whole was never opened
                 closed = any(fnmatchcase(s.id, pattern) for s in self.entry.sources)
-                if not closed and not any(matches(address, pattern) for address in addresses):
+                if not closed and not any(means(pattern, address) for address in addresses):
                     raise UsageError(
                         f"'{option} {pattern}' matches no stream",
                         hint="streams: " + ", ".join(addresses),
@@ -77,8 +79,8 @@ class OpenSession:
         left = [
             (address, stream)
             for address, stream in everything
-            if (not self.only or any(matches(address, p) for p in self.only))
-            and not any(matches(address, p) for p in self.exclude)
+            if (not self.only or any(means(p, address) for p in self.only))
+            and not any(means(p, address) for p in self.exclude)
         ]
         if not left:
             raise MissingFact(f"session '{self.id}' has no stream to work on")
@@ -92,13 +94,6 @@ class OpenSession:
     def files(self) -> list[Path]:
         """Every file that reading the session touches, once each."""
         return list(dict.fromkeys(p for reader in self.readers for p in reader.files()))
-
-
-def matches(address: str, pattern: str) -> bool:
-    """Whether ``SOURCE/STREAM`` is meant by `pattern`: a glob of addresses, or of source ids."""
-    return fnmatchcase(address, pattern) or (
-        "/" not in pattern and fnmatchcase(address.partition("/")[0], pattern)
-    )
 
 
 def load_sources(inputs: Sequence[str], *, format: str | None = None) -> SourcesDocument:

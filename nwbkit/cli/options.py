@@ -288,7 +288,7 @@ prove_option = option(
     "--prove",
     type=click.Choice(["full", "sample", "none"]),
     default="full",
-    help="Decode what was written and compare it with what was read: every chunk, a twentieth, none.",
+    help="Decode what was written and compare with what was read: every chunk, a twentieth, none.",
 )
 
 # ---------------------------------------------------------------- resources

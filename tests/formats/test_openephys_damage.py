@@ -212,11 +212,11 @@ def code(path: Path, marker: Path) -> None:
 
 NPY = [
     (torn, "its header says 4800 (600 rows)"),
-    (pickled, "holds pickled objects, which are not read"),
-    (bare_pickle, "is no .npy array"),
+    (pickled, "holds Python objects"),
+    (bare_pickle, "does not begin as a .npy file does"),
     (bomb, f"holds 800 bytes of data, its header says {(1 << 50) * 8}"),
-    (code, "is no .npy array"),
-    (lambda path, _: path.write_bytes(b""), "is no .npy array"),
+    (code, "cannot be read"),
+    (lambda path, _: path.write_bytes(b""), "is empty"),
 ]
 
 

@@ -26,6 +26,7 @@ MAGIC = b"\x93NUMPY"
 MAX_HEADER = 64 << 10
 _MAX_DIMENSIONS = 32
 _PLAIN = re.compile(r"[<>|=]?([biufc])(\d{1,2})")
+_TEXT = re.compile(r"[<>|=]?[SU]\d{1,6}")
 
 #: Takes ``(message, hint)`` of a contradiction: raises, or with ``--salvage`` notes the loss.
 Complain = Callable[[str, str], None]
@@ -57,8 +58,10 @@ class NpyHeader:
         return math.prod(self.shape)
 
 
-def parse_header(raw: bytes, name: str) -> NpyHeader:
+def parse_header(raw: bytes, name: str, *, texts: bool = False) -> NpyHeader:
     """The header at the beginning of `raw`; `name` is the file's, for messages.
+
+    With `texts`, arrays of text of one length are admitted beside those of numbers.
 
     Raises
     ------
@@ -82,10 +85,10 @@ def parse_header(raw: bytes, name: str) -> NpyHeader:
     text = raw[start : start + length]
     if len(text) < length:
         raise _damaged(f"'{name}' ends inside its header")
-    return _read_fields(text, name, start + length)
+    return _read_fields(text, name, start + length, texts)
 
 
-def _read_fields(text: bytes, name: str, offset: int) -> NpyHeader:
+def _read_fields(text: bytes, name: str, offset: int, texts: bool) -> NpyHeader:
     try:
         fields = ast.literal_eval(
             text.decode("utf-8" if text.isascii() else "latin-1").strip(" \n")
@@ -105,13 +108,16 @@ def _read_fields(text: bytes, name: str, offset: int) -> NpyHeader:
             f"'{name}' holds Python objects (descr {descr!r:.80}), which are not read: "
             "loading them could run code"
         )
-    if not isinstance(descr, str) or not _PLAIN.fullmatch(descr):
+    known = isinstance(descr, str) and (
+        _PLAIN.fullmatch(descr) or (texts and _TEXT.fullmatch(descr))
+    )
+    if not known:
         raise _damaged(f"'{name}' holds no plain numbers (descr {descr!r:.80})")
     return NpyHeader(descr, shape, fortran, offset)
 
 
-def read_header(path: Path) -> NpyHeader:
-    """The header of the file at `path`.
+def read_header(path: Path, *, texts: bool = False) -> NpyHeader:
+    """The header of the file at `path`; `texts` as of :func:`parse_header`.
 
     Raises
     ------
@@ -122,7 +128,7 @@ def read_header(path: Path) -> NpyHeader:
     """
     try:
         with open(path, "rb") as f:
-            return parse_header(f.read(MAX_HEADER + 16), path.name)
+            return parse_header(f.read(MAX_HEADER + 16), path.name, texts=texts)
     except OSError as error:
         raise _cannot(path, error) from None
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from nwbkit.errors import DamagedInput, IOFailure, NoInput
+from nwbkit.formats.io.npy import read_header
 from nwbkit.formats.recording.openephys_binary.complaints import Complaints, name_of
 from nwbkit.streams.kinds import AnyArray
-
-MAX_HEADER = 10_000
 
 
 @dataclass(frozen=True)
@@ -73,16 +72,18 @@ def open_npy(path: Path, complaints: Complaints, *, dimensions: int = 1) -> Npy:
         Where it is no .npy, holds pickled objects, or another number of rows than it says.
     """
     try:
-        with open(path, "rb") as f:
-            shape, dtype = _header(f)
-            offset, size = f.tell(), os.fstat(f.fileno()).st_size
+        header = read_header(path, texts=True)
+        dtype = np.dtype(header.descr)
+        size = os.stat(path).st_size
+    except DamagedInput as error:
+        raise complaints.damaged(error.message) from None
     except OSError as error:
         raise NoInput(f"cannot open '{path}': {(error.strerror or str(error)).lower()}") from None
-    except Exception as error:  # noqa: BLE001 - a torn header makes numpy fail in many ways
-        said = (str(error).splitlines() or ["?"])[0][:80]
-        raise complaints.damaged(f"'{name_of(path)}' is no .npy array: {said}") from None
-    if dtype.hasobject:
-        raise complaints.damaged(f"'{name_of(path)}' holds pickled objects, which are not read")
+    except TypeError:
+        raise complaints.damaged(f"'{name_of(path)}' holds elements of an unknown type") from None
+    shape, offset = header.shape, header.offset
+    if not shape or (header.fortran and len(shape) > 1):
+        raise complaints.damaged(f"'{name_of(path)}' holds an array that is not in rows")
     if len(shape) > dimensions:
         raise complaints.damaged(f"'{name_of(path)}' has {len(shape)} dimensions, not {dimensions}")
     row = math.prod(shape[1:]) * dtype.itemsize
@@ -94,17 +95,3 @@ def open_npy(path: Path, complaints: Complaints, *, dimensions: int = 1) -> Npy:
             hint=f"--salvage reads the {rows} complete rows that are there",
         )
     return Npy(path, shape, dtype, offset, rows)
-
-
-def _header(f: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(f)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
-    if read is None:
-        raise ValueError(f"version {version} of the format is not known")
-    shape, fortran, dtype = read(f, max_header_size=MAX_HEADER)
-    if not shape or (fortran and len(shape) > 1) or any(n < 0 for n in shape):
-        raise ValueError("the array is not in rows")
-    return shape, dtype
