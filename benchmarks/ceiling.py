@@ -3,7 +3,7 @@
     python benchmarks/ceiling.py RUN [--mb 500] [--runs 3]
 
 Takes the first `mb` of the AP file of a SpikeGLX run into memory, cuts it into the chunks that
-nwbkit writes (16384 rows of 64 channels), and times on all cores: deflate by ISA-L at level 1
+nwbkit writes (8192 rows of 64 channels), and times on all cores: deflate by ISA-L at level 1
 over bytes already shuffled, the same with cutting and shuffling, and inflate with unshuffling.
 Nothing is read from or written to a disk. Needs numpy and isal, both of which nwbkit brings.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from isal import isal_zlib
 
-ROWS, COLUMNS, LEVEL = 16384, 64, 1
+ROWS, COLUMNS, LEVEL = 8192, 64, 1
 
 
 def load(run: Path, mb: float) -> np.ndarray:

@@ -164,9 +164,9 @@ def fill(
 class Filling:
     """A fill that may begin before its file exists; a context manager.
 
-    While pynwb is imported and the skeleton written, one core would stand idle: workers
-    read and encode meanwhile, and what they have made is held in memory (a quarter of
-    `max_memory` at most) until :meth:`finish` says where it goes.
+    While pynwb is imported and the skeleton written, all cores but one would stand idle: as
+    many workers read and encode meanwhile, and what they have made is held in memory (a
+    quarter of `max_memory` at most) until :meth:`finish` says where it goes.
 
     Parameters
     ----------
@@ -197,13 +197,21 @@ class Filling:
         self._relay = Relay(held, self._crew)
         self._began = time.perf_counter()
         self._interval = sys.getswitchinterval()
+        self._ranks = itertools.count()
 
     def __enter__(self) -> Filling:
         # an importing thread holds the interpreter for 5 ms at a time otherwise, and a
         # worker asks for it ten times a chunk
         sys.setswitchinterval(0.0005)
-        self._crew.start(lambda: _work(self._feeds, self._relay, self._crew, self._report))
+        self._crew.start(self._worker)
         return self
+
+    def _worker(self) -> None:
+        # one core is the importing thread's: with all of them taken, it takes twice as long
+        if next(self._ranks) == self._crew.size - 1:
+            while not self._crew.stopping and not self._relay.opened.wait(0.1):
+                pass
+        _work(self._feeds, self._relay, self._crew, self._report)
 
     def __exit__(self, *exc: object) -> None:
         sys.setswitchinterval(self._interval)
@@ -248,6 +256,7 @@ class Relay:
         self._held: list[Callable[[Sink], None]] = []
         self._bytes = 0
         self._change = threading.Condition()
+        self.opened = threading.Event()
 
     def put(self, hole: Hole, offset: tuple[int, ...], data: Bytes) -> None:
         """As of :class:`Sink`."""
@@ -281,6 +290,7 @@ class Relay:
 
     def open(self, sink: Sink) -> None:
         """Hand over what is held, and everything from now on."""
+        self.opened.set()
         while True:
             with self._change:
                 held, self._held, self._bytes = self._held, [], 0

@@ -29,7 +29,7 @@ def wait_for(condition):
 
 
 def test_what_is_encoded_early_is_written_when_the_file_is_there(tmp_path):
-    values = values_of((4000, 32), "<i2")
+    values = values_of((400_000, 32), "<i2")
     early, late = made(values), made(values[::-1].copy())
     with Filling([early], jobs=2, max_memory=64 << 20) as filling:
         wait_for(lambda: filling._relay._bytes > 0)
