@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from nwbkit import __version__
 from nwbkit.depfile import make_rule
 from nwbkit.dry_run import describe
 from nwbkit.errors import IOFailure, OutputExists, UsageError
+from nwbkit.existing import existing
 from nwbkit.preparing import (
     Settled,
     merged_metadata,
@@ -23,7 +25,7 @@ from nwbkit.preparing import (
     settle,
 )
 from nwbkit.session import load_sources, open_session
-from nwbkit.sidecar import make_sidecar, sidecar_path
+from nwbkit.sidecar import make_sidecar
 from nwbkit.streams import Array
 
 if TYPE_CHECKING:
@@ -173,7 +175,7 @@ def convert(request: Request, *, progress: ProgressFactory | None = None) -> Res
                 ),
             )
         if request.skip_existing and out.exists():
-            return _skip(work, out)
+            return Result(existing(settled, identity, out), skipped=True)
         tmp_dir = Path(request.tmp_dir) if request.tmp_dir else None
         with Publication(out, overwrite=request.overwrite, tmp_dir=tmp_dir) as publication:
             sidecar = _write(work, publication.part, progress or _silent)
@@ -276,6 +278,7 @@ def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocu
     early = _begin(work)
     total = sum(h.nbytes for h in early)
     with (
+        ThreadPoolExecutor(1) as aside,
         progress("converting", total * (2 if request.prove == "full" else 1)) as done,
         pipeline.Filling(
             early, jobs=request.jobs, max_memory=request.max_memory, progress=done
@@ -288,11 +291,13 @@ def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocu
         began = time.perf_counter()
         filled = filling.finish(part, [h for h in work.holes if h not in early])
         work.clocked("fill_s", began)
+        # the bytes are final now: they go to the disk and are summed up beside the proof
+        checksum = aside.submit(_seal, part)
         if request.prove != "none":
             began = time.perf_counter()
             _prove(work, part, filled.digests, done)
             work.clocked("prove_s", began)
-    summary = summarise(part, filled.digests)
+        summary = summarise(part, filled.digests)
     work.measured.update(
         raw_bytes=filled.measured.raw,
         stored_bytes=filled.measured.stored,
@@ -303,7 +308,8 @@ def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocu
     return make_sidecar(
         work.settled,
         output=Path(request.output),
-        part=part,
+        size=part.stat().st_size,
+        checksum=checksum.result(),
         identity=work.identity,
         choices=work.choices,
         holes=work.holes,
@@ -313,6 +319,13 @@ def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocu
         prove=request.prove,
         measured=work.measured,
     )
+
+
+def _seal(part: Path) -> str:
+    from nwbkit.storage.publish import file_checksum, sync
+
+    sync(part)
+    return file_checksum(part)
 
 
 def _prove(
@@ -343,39 +356,6 @@ def _prove(
             f"what was written is not what was read: '{name}' {problem}",
             hint="nothing was published; check the disk and memory of this machine, then run again",
         )
-
-
-def _skip(work: _Work, out: Path) -> Result:
-    """The output exists: from the same inputs it is touched, from others it is refused."""
-    from nwbkit.documents import envelope
-    from nwbkit.documents.conversion import ConversionDocument
-
-    path = sidecar_path(out)
-    if not path.exists():
-        raise OutputExists(
-            f"'{out}' exists and has no sidecar to tell what it was made from", hint="--overwrite"
-        )
-    sidecar = envelope.read(path, ConversionDocument)
-    if sidecar.identity != work.identity:
-        raise OutputExists(
-            f"'{out}' exists from other inputs: {_changed(work, sidecar)}", hint="--overwrite"
-        )
-    os.utime(out)
-    return Result(sidecar, skipped=True)
-
-
-def _changed(work: _Work, sidecar: ConversionDocument) -> str:
-    """Which of the inputs differs from what the sidecar records, in a few words."""
-    changes = []
-    recorded = {i.fingerprint for i in sidecar.inputs}
-    if recorded != set(work.settled.fingerprints.values()):
-        changes.append("source files")
-    if sidecar.metadata.plain() != work.settled.metadata_body:
-        changes.append("metadata")
-    clocks = {n: c.offset_s for n, c in sidecar.alignment.items()}
-    if clocks != {n: m.offset_s for n, m in work.settled.clocks.maps.items()}:
-        changes.append("alignment")
-    return " and ".join(changes) + " changed" if changes else "options or nwbkit's version changed"
 
 
 def _publish(work: _Work, publication: Publication, sidecar: ConversionDocument) -> None:

@@ -24,7 +24,8 @@ def make_sidecar(
     settled: Settled,
     *,
     output: Path,
-    part: Path,
+    size: int,
+    checksum: str,
     identity: str,
     choices: Mapping[str, Any],
     holes: Sequence[Hole],
@@ -34,19 +35,18 @@ def make_sidecar(
     prove: str,
     measured: Mapping[str, Any],
 ) -> ConversionDocument:
-    """The sidecar of the finished file `part`, which will be called `output`."""
+    """The sidecar of a finished file, which will be called `output`."""
     from nwbkit.documents.alignment import ClockAlignment
     from nwbkit.documents.conversion import ConversionDocument, OutputRef
     from nwbkit.documents.metadata import MetadataBody
-    from nwbkit.storage.publish import file_checksum
 
     readers = settled.session.readers
     return ConversionDocument(
         inputs=_inputs(settled),
         output=OutputRef(
             name=output.name,
-            size=part.stat().st_size,
-            checksum=file_checksum(part),
+            size=size,
+            checksum=checksum,
             backend="hdf5",
         ),
         identity=identity,

@@ -86,8 +86,9 @@ def default_plan(shape: Sequence[int], dtype: np.dtype[Any] | str) -> DatasetPla
 
     A dataset of up to 2 MiB is one chunk. Above, two-dimensional data is cut into blocks of
     at most 64 columns, of equal width, and a power of two of rows, about 1 MiB each;
-    everything else into whole rows (frames) along the first axis, about 2 MiB. A row larger than 2 MiB (a large frame) is a
-    chunk of its own, halved along its longest axis until it is at most 8 MiB.
+    everything else into whole rows (frames) along the first axis, about 2 MiB. A row larger
+    than that (a large frame) is a chunk of its own, halved along its longest axis until it
+    is at most 8 MiB.
 
     Parameters
     ----------

@@ -68,7 +68,8 @@ def _remove(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the bytes of a file, or the names in a folder, on the disk when this returns."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -80,7 +81,7 @@ def _sync_folder(folder: Path) -> None:
     # Not every network file system lets a folder be synced; its rename is durable then
     # when the server says so.
     with contextlib.suppress(OSError):
-        _sync(folder)
+        sync(folder)
 
 
 def _write_new(aside: Path, data: bytes) -> None:
@@ -232,7 +233,7 @@ class Publication:
         if depfile is not None:
             check_folder(depfile[0])
         try:
-            _sync(self.part)
+            sync(self.part)
             staged = self._stage()
             renames = [self._aside(sidecar_path(self.out), sidecar)]
             if depfile is not None:
@@ -258,7 +259,7 @@ class Publication:
             if error.errno != errno.EXDEV:
                 raise
             shutil.copyfile(self.part, staged)
-            _sync(staged)
+            sync(staged)
         return staged
 
     def _aside(self, path: Path, data: bytes) -> tuple[Path, Path]:
