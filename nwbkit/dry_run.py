@@ -20,7 +20,8 @@ def describe(
 ) -> str:
     """What a convert to `output` would do, as text."""
     from nwbkit.metadata.validate import validate
-    from nwbkit.storage.planning import format_size, peak_memory
+    from nwbkit.storage.pipeline import memory_needed
+    from nwbkit.storage.planning import format_size
 
     lines = [f"would write '{output}'", f"  session_start_time {settled.start.isoformat()}"]
     for address, where in written.items():
@@ -35,9 +36,8 @@ def describe(
     for name, anchor in settled.clocks.anchors.items():
         lines.append(f"  clock {name}: offset {anchor.session_offset_s} s ({anchor.how})")
     raw = sum(hole.nbytes for hole in holes)
-    memory = max((peak_memory(h.plan, h.shape, h.dtype) for h in holes), default=0)
     lines.append(f"disk: {format_size(raw)} before compression")
-    lines.append(f"memory: {format_size(memory)} of buffers for each of the jobs")
+    lines.append(f"memory: {format_size(memory_needed(holes))} of buffers for each of the jobs")
     for finding in validate(settled.metadata, timezone=timezone).findings:
         lines.append(f"{finding.severity}: {finding.where}: {finding.message}")
     return "\n".join(lines) + "\n"
