@@ -339,6 +339,12 @@ class Format:
     fallback : bool
         Looks at files of a general kind (csv, tiff, wav): is shown only what no other
         format claimed.
+    recognised : str
+        One or two sentences for the format's page: by what in files and names it is known.
+    variants : tuple of str
+        Versions and layouts that are read, one each.
+    limits : tuple of str
+        What is not read or not known, one sentence each.
     """
 
     id: str
@@ -352,6 +358,9 @@ class Format:
     supersedes: tuple[str, ...] = ()
     fallback: bool = False
     relate: Callable[[Match, Sequence[Candidate]], Iterable[Relation]] | None = None
+    recognised: str = ""
+    variants: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
     def option(self, name: str) -> Option:
         """The option called `name`; UsageError with the known names where there is none."""

@@ -8,10 +8,11 @@ Roles in use
 ------------
 Array: ``raw`` (what a device recorded at its full band), ``lfp_band`` (a band that the
 hardware recorded beside it), ``lfp`` (computed from another stream), ``analog``,
-``sync``, ``stimulus``, ``audio``, ``movie``, ``traces``.
+``sync``, ``stimulus``, ``audio``, ``two_photon`` and ``one_photon`` (movies), ``traces``
+(of ROIs), ``masks`` (dense, one image a ROI), ``position``, ``direction``.
 Table: ``events``, ``intervals``, ``properties``.
-Ragged: ``units``, ``masks``. External: ``video``. Sweeps: ``voltage_clamp``,
-``current_clamp``, ``izero``. Pose: ``pose``.
+Ragged: ``units``, ``masks`` (pixel lists). External: ``video``. Sweeps: ``voltage_clamp``,
+``current_clamp``, ``izero``. Pose: ``pose``. Images: ``summary``.
 """
 
 from __future__ import annotations
@@ -96,6 +97,19 @@ class Array(Stream):
         With `group`: the stream of whole rows.
     columns : slice or integer array, optional
         With `parent`: which columns of the parent's rows make this stream.
+    plane : str, optional
+        Of movies, traces and masks: id of the plane under the metadata's ``ImagingPlanes``,
+        unique among all sources of a session (``SOURCE_PLANE``); what the files say of the
+        plane stands there.
+    rois : str, optional
+        Of traces: id of the stream of the same source that holds the masks; its ROIs are the
+        columns, in order.
+    quantity : str, optional
+        Of traces: ``raw``, ``neuropil``, ``deconvolved``, ``denoised``, ``dff``, ``baseline``.
+    properties : Table, optional
+        Of dense masks: one row a ROI.
+    reference_frame : str, optional
+        Of positions and directions: what zero and the axes are.
     """
 
     kind: ClassVar[str] = "array"
@@ -112,6 +126,11 @@ class Array(Stream):
     group: Hashable | None = None
     parent: Array | None = None
     columns: slice | npt.NDArray[np.intp] | None = None
+    plane: str | None = None
+    rois: str | None = None
+    quantity: str | None = None
+    properties: Table | None = None
+    reference_frame: str | None = None
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Rows ``start..stop`` in `dtype`, C order; into `out` where given.
@@ -211,6 +230,10 @@ class Ragged(Stream):
         ``samples`` (on the timebase), ``seconds`` (on the clock) or ``pixels``.
     properties : Table, optional
         One row an item.
+    plane : str, optional
+        Of masks: as of :class:`Array`.
+    image_shape : tuple of int, optional
+        Of masks: ``(height, width)`` or ``(height, width, planes)`` of the image they lie in.
     """
 
     kind: ClassVar[str] = "ragged"
@@ -219,6 +242,8 @@ class Ragged(Stream):
     dtype: np.dtype[Any]
     unit: str
     properties: Table | None = None
+    plane: str | None = None
+    image_shape: tuple[int, ...] | None = None
     concurrency: Concurrency = "threads"
 
     def counts(self) -> npt.NDArray[np.int64]:
@@ -327,4 +352,28 @@ class Pose(Stream):
 
     def read(self, keypoint: int) -> tuple[AnyArray, AnyArray]:
         """``(positions, confidence)`` of one keypoint: (frames, n_dims) and (frames,)."""
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class Images(Stream):
+    """A few pictures without time: a mean, a correlation image.
+
+    Subclasses implement :meth:`read`.
+
+    Parameters
+    ----------
+    names : tuple of str
+        ``mean``, ``correlation``, ``maximum_projection``, ... or the vendor's own.
+    plane : str, optional
+        As of :class:`Array`.
+    """
+
+    kind: ClassVar[str] = "images"
+
+    names: tuple[str, ...]
+    plane: str | None = None
+
+    def read(self, name: str) -> AnyArray:
+        """One picture, shape (height, width)."""
         raise NotImplementedError
