@@ -13,9 +13,9 @@ import pytest
 
 from nwbkit.errors import DamagedInput, NwbkitError
 from nwbkit.formats.behavior import _dlc_reread
-from nwbkit.formats.behavior._dlc_csv import read_csv
 from nwbkit.formats.behavior._dlc_h5 import read_h5
 from nwbkit.formats.io import hdf5, pickles
+from nwbkit.formats.io.pose_csv import read_csv
 from tests.formats.behavior_files import (
     NET,
     attributes,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from nwbkit.errors import DamagedInput
-from nwbkit.formats.behavior._dlc_table import Tracks, check_frames, check_levels
 from nwbkit.formats.io import pickles
 from nwbkit.formats.io.hdf5 import GuardedFile
+from nwbkit.formats.io.pose_table import Tracks, check_frames, check_levels
 
 #: What DeepLabCut calls the table.
 KEYS = ("df_with_missing", "keypoints", "tracks")

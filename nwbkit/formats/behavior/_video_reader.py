@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nwbkit.errors import DamagedInput, UnknownFormat, UsageError
+from nwbkit.errors import DamagedInput, NoInput, UnknownFormat, UsageError
 from nwbkit.formats.base import Reader, Source
-from nwbkit.formats.behavior import _containers, _index
+from nwbkit.formats.behavior import _containers, _index, _video_times
 from nwbkit.streams import Clock, External, Timebase
 from nwbkit.streams.timebase import MAX_DISPLACEMENT_S
 
@@ -62,6 +63,9 @@ class Scanned:
 class VideoReader(Reader):
     """One video file: the stream ``frames``, on the clock ``SOURCE/frames``."""
 
+    #: Frame times out of a text file, where one is used.
+    times: _video_times.FrameTimes | None = None
+
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.path = source.paths[0]
@@ -76,11 +80,13 @@ class VideoReader(Reader):
             raise DamagedInput(f"'{self.path.name}' holds no video frame")
         self.scanned = scanned
         self._notes(scanned)
-        clock = f"{source.id}/frames"
-        self.clocks.append(
-            Clock(clock, f"presentation times of '{self.path.name}'; its zero is the container's")
-        )
-        self.streams.append(self._stream(scanned, container, clock))
+        stream = self._stream(scanned, container, f"{source.id}/frames")
+        said = f"presentation times of '{self.path.name}'; its zero is the container's"
+        if self.times is not None:
+            said = f"times of frames in '{self.times.path.name}'"
+            said += "; zero at the first one" if self.times.first else "; its own zero"
+        self.clocks.append(Clock(f"{source.id}/frames", said))
+        self.streams.append(stream)
 
     def _container(self) -> str:
         with open(self.path, "rb") as f:
@@ -101,16 +107,23 @@ class VideoReader(Reader):
             facts["container_rate"] = float(scanned.rate)
         if scanned.tags.get("creation_time"):
             facts["creation_time"] = scanned.tags["creation_time"]
+        timebase = self._timebase(scanned, clock)
+        n_frames = scanned.n_frames
+        if self.times is not None and timebase is not None:
+            n_frames = timebase.n_samples
+            facts["timestamps"] = self.times.path.name
+            if self.times.first:
+                facts["first_timestamp"] = self.times.first
         return External(
             id="frames",
             name=self.path.name,
             role="video",
-            timebase=self._timebase(scanned, clock),
+            timebase=timebase,
             description=f"Video '{self.path.name}', {scanned.n_frames} frames",
             facts=facts,
             paths=(self.path,),
-            n_frames=scanned.n_frames,
-            frames_per_file=(scanned.n_frames,),
+            n_frames=n_frames,
+            frames_per_file=(n_frames,),
             width=scanned.width or None,
             height=scanned.height or None,
         )
@@ -123,11 +136,69 @@ class VideoReader(Reader):
             said = f"; the container says {float(scanned.rate):.12g} Hz" if scanned.rate else ""
             self.notes.append(f"frame times are those of --set rate={given:.12g}{said}")
             return Timebase.regular(clock, scanned.n_frames, float(given))
+        listed = self._listed(scanned)
+        if listed is not None:
+            self.times = listed
+            seconds = listed.seconds
+            return Timebase.irregular(clock, len(seconds), lambda a, b: seconds[a:b])
         if scanned.ticks is None:
             if scanned.rate is None:
                 return None
             return Timebase.regular(clock, scanned.n_frames, float(scanned.rate))
         return timebase_of(clock, scanned.ticks, scanned.tick, scanned.rate)
+
+    def _list(self) -> Path | None:
+        """The text file with frame times: what the user names, else what lies beside."""
+        asked = self.source.options.get("timestamps")
+        if asked is None:
+            return self.source.paths[1] if len(self.source.paths) > 1 else None
+        if str(asked).lower() in ("none", ""):
+            return None
+        found = [p for p in (Path(asked), self.path.parent / asked) if p.is_file()]
+        if not found:
+            raise NoInput(f"cannot open '{asked}': no such file")
+        return Path(os.path.abspath(found[0]))
+
+    def _listed(self, scanned: Scanned) -> _video_times.FrameTimes | None:
+        """Frame times out of a text file, one for each frame.
+
+        Raises
+        ------
+        nwbkit.errors.DamagedInput
+            Where it has another number of rows than the video has frames.
+        """
+        path = self._list()
+        if path is None:
+            return None
+        options = self.source.options
+        listed = _video_times.read(
+            path,
+            self.source.id,
+            unit=options.get("timestamps_unit"),
+            column=options.get("timestamps_column"),
+            rate=float(scanned.rate) if scanned.rate else None,
+        )
+        self.notes += listed.notes
+        n = len(listed.seconds)
+        if n != scanned.n_frames:
+            problem = (
+                f"'{path.name}' has the times of {n} frames, '{self.path.name}' has "
+                f"{scanned.n_frames}"
+            )
+            if not self.source.salvage:
+                raise DamagedInput(
+                    problem,
+                    hint=f"--set {self.source.id}.timestamps=none ignores the file; "
+                    "--salvage keeps the frames that both have",
+                )
+            self.losses.append(f"{problem}; the first {min(n, scanned.n_frames)} were kept")
+            listed = replace(listed, seconds=listed.seconds[: scanned.n_frames])
+        self.notes += _video_times.gaps(listed.seconds)
+        return listed
+
+    def files(self) -> Sequence[Path]:
+        """The video, and the text file with its frame times where one is used."""
+        return [self.path, *([self.times.path] if self.times is not None else [])]
 
     def _notes(self, scanned: Scanned) -> None:
         if scanned.n_videos > 1:
@@ -162,6 +233,9 @@ class VideoReader(Reader):
         """
         if self.source.options.get("rate") is not None or self.losses:
             return None
+        if self.times is not None:
+            seconds = _video_times.again(self.times)
+            return None if seconds is None else {"n_frames": len(seconds), "times": seconds}
         times = _index.frame_times(self.path)
         return None if times is None else {"n_frames": len(times), "times": times}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from nwbkit.formats.base import Candidate, Format, Match, Option, Reader, Relation, Source, Strength
+from nwbkit.formats.io.folders import depth
 from nwbkit.formats.listing import Listing
 
 PATTERNS = ("*.csv", "*.h5", "*.hdf5")
@@ -74,9 +75,9 @@ def _h5_says(head: bytes) -> bool:
 def _config(listing: Listing, folder: Path) -> Path | None:
     """The project's config.yaml: beside the table, or up to two folders above in the tree."""
     listed = {entry.path for entry in listing.match(CONFIG)}
-    for depth, place in enumerate((folder, *folder.parents[:2])):
+    for above, place in enumerate((folder, *folder.parents[:2])):
         path = place / CONFIG
-        if path not in listed and not (depth == 0 and listing.size(path) is not None):
+        if path not in listed and not (above == 0 and listing.size(path) is not None):
             continue
         text = listing.text(path)
         if re.search(r"^\s*Task\s*:", text, re.M) and re.search(r"^bodyparts\s*:", text, re.M):
@@ -113,11 +114,11 @@ def relate(match: Match, candidates: Sequence[Candidate]) -> Iterable[Relation]:
         said = _named_alike(table, path)
         if said is None:
             continue
-        shared = _depth(table, path)
+        shared = depth(table, path)
         # of folders side by side, two sessions may use one name: a table that lies nearer to
         # the video has it
         apart = table.parent not in path.parents and path.parent not in table.parents
-        if not (apart and any(_named_alike(t, path) and _depth(t, path) > shared for t in tables)):
+        if not (apart and any(_named_alike(t, path) and depth(t, path) > shared for t in tables)):
             ranked.append(((len(path.stem), shared), video, said))
     ranked = ranked or _listed(match, videos)
     ranked.sort(key=lambda r: r[0], reverse=True)
@@ -130,11 +131,6 @@ def _named_alike(table: Path, video: Path) -> str | None:
     if any(table.stem.startswith(video.stem + mark) for mark in _MARKS):
         return f"'{table.name}' begins with the video's name and 'DLC'"
     return f"both are called '{table.stem}'" if table.stem == video.stem else None
-
-
-def _depth(a: Path, b: Path) -> int:
-    """How many folders two files have in common."""
-    return sum(1 for x, y in zip(a.parents[::-1], b.parents[::-1], strict=False) if x == y)
 
 
 def _listed(match: Match, videos: Sequence[Candidate]) -> list[_Ranked]:
@@ -172,4 +168,14 @@ FORMAT = Format(
     open=_open,
     relate=relate,
     options=(Option("rate", "float", "frames per second (Hz) of the video; the table holds none"),),
+    recognised="A csv with the header rows scorer, (individuals,) bodyparts, coords; an HDF5 file "
+    "with a pandas table of such columns.",
+    variants=(
+        "csv, and h5 in pandas' layouts table and fixed, of one animal or several",
+        "skeleton from config.yaml; frame rate and count from _meta.pickle, never unpickled",
+    ),
+    limits=(
+        "Labels of training images have no time and are refused.",
+        "Only tracks in one image (x, y, likelihood) are read, no 3D.",
+    ),
 )

@@ -1,4 +1,7 @@
-"""A table of tracks, whatever file it came from: columns, frame numbers, values."""
+"""A table of tracks as DeepLabCut lays it out, whatever file it came from.
+
+Columns, frame numbers, values. Lightning Pose writes the same header rows.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nwbkit.errors import DamagedInput
-from nwbkit.formats.behavior._dlc_table import (
+from nwbkit.formats.io.pose_table import (
     LEVELS,
     SALVAGE,
     Tracks,

@@ -1,0 +1,1 @@
+"""Formats of behavioural and device events."""
