@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # What the formats of the demo's session need beyond the base.
 DEMO_EXTRAS := video,pose,tables
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench reliability clean
 
 help:
 	@echo 'make demo    a session of probe, sorting, camera, pose and trials to one NWB file'
@@ -15,6 +15,7 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff mend what it can'
 	@echo 'make bench   run the benchmarks'
+	@echo 'make reliability  kills, full disks, races and flipped bits, at length'
 	@echo 'make clean   remove .venv, caches and the demo'
 
 $(BIN)/python:
@@ -50,6 +51,9 @@ bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m compileall -q nwbkit
 	@$(BIN)/python -m nwbkit.nwb.library
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+reliability: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.campaign --write
 
 clean:
 	rm -rf $(VENV) build dist demo bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis

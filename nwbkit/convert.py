@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nwbkit import __version__
-from nwbkit.depfile import make_rule
 from nwbkit.dry_run import describe
-from nwbkit.errors import IOFailure, OutputExists, UsageError
+from nwbkit.errors import OutputExists, UsageError
 from nwbkit.existing import existing
-from nwbkit.preparing import (
-    Settled,
-    merged_metadata,
-    planned,
-    read_alignment,
-    read_plan,
-    settle,
-)
+from nwbkit.plans import read_plan
+from nwbkit.preparing import merged_metadata, read_alignment, settle
 from nwbkit.session import load_sources, open_session
-from nwbkit.sidecar import make_sidecar
-from nwbkit.streams import Array
+from nwbkit.writing import Done, ProgressFactory, Work, assemble_file, publish, write
 
 if TYPE_CHECKING:
-    from pynwb import NWBFile
-
     from nwbkit.documents.conversion import ConversionDocument
-    from nwbkit.nwb.assemble import Written
-    from nwbkit.storage.digests import DatasetDigest
-    from nwbkit.storage.holes import Hole
-    from nwbkit.storage.publish import Publication
-
-#: Array roles that one writer puts into one dataset as they are: their fill may begin early.
-EARLY = {("array", role) for role in ("raw", "lfp_band", "lfp", "analog", "sync")}
-
-#: ``(label, total bytes)`` -> a context manager whose value is called with bytes done.
-ProgressFactory = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+    from nwbkit.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -63,6 +40,7 @@ class Request:
     unaligned: str | None = None
     alignment: str | None = None
     plan: str | None = None
+    codec: str | None = None
     segments: str = "gaps"
     stub: float | None = None
     prove: str = "full"
@@ -72,7 +50,10 @@ class Request:
     overwrite: bool = False
     skip_existing: bool = False
     depfile: str | None = None
+    checksum: bool = False
     dry_run: bool = False
+    job: str | None = None
+    join: bool = False
 
 
 @dataclass
@@ -97,35 +78,6 @@ class Result:
     skipped: bool = False
 
 
-@dataclass
-class _Work:
-    """A conversion under way."""
-
-    request: Request
-    settled: Settled
-    identity: str
-    plans: dict[str, dict[str, Any]]
-    holes: list[Hole] = field(default_factory=list)
-    begun: dict[str, Hole] = field(default_factory=dict)
-    written: dict[str, Written] = field(default_factory=dict)
-    expected: dict[str, DatasetDigest] = field(default_factory=dict)
-    began: float = field(default_factory=time.perf_counter)
-    measured: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        """What was asked for that changes what is written."""
-        return {
-            "segments": self.request.segments,
-            "stub": self.request.stub,
-            "salvage": self.request.salvage,
-        }
-
-    def clocked(self, name: str, began: float) -> None:
-        """Record how long a step took, in seconds."""
-        self.measured[name] = round(time.perf_counter() - began, 3)
-
-
 def convert(request: Request, *, progress: ProgressFactory | None = None) -> Result:
     """Convert one session into one proven NWB file.
 
@@ -140,10 +92,61 @@ def convert(request: Request, *, progress: ProgressFactory | None = None) -> Res
     nwbkit.errors.NwbkitError
         Whatever went wrong; an output that was there before is untouched then.
     """
-    from nwbkit.storage.publish import Publication
-
     out = Path(request.output)
     _check_request(request, out)
+    with prepared(request) as work:
+        settled, identity = work.settled, work.identity
+        if request.dry_run:
+            assemble_file(work)
+            return Result(
+                None,
+                report=describe(
+                    settled, request.output, request.timezone, work.holes, work.written
+                ),
+            )
+        if request.skip_existing and out.exists():
+            return Result(existing(settled, identity, out), skipped=True)
+        sidecar = _published(work, progress or _silent)
+        return Result(sidecar, status=3 if sidecar.losses else 0)
+
+
+def _published(work: Work, progress: ProgressFactory) -> ConversionDocument:
+    from nwbkit.storage.publish import Publication
+
+    request = work.request
+    tmp_dir = Path(request.tmp_dir) if request.tmp_dir else None
+    with Publication(
+        Path(request.output), overwrite=request.overwrite, tmp_dir=tmp_dir
+    ) as publication:
+        job = _job(work)
+        sidecar = write(work, publication.part, progress, job)
+        publish(work, publication, sidecar)
+    if job is not None:
+        job.remove()
+    return sidecar
+
+
+def _job(work: Work) -> Job | None:
+    """The job that this conversion goes on with; a new one where there is none."""
+    folder = work.request.job
+    if folder is None:
+        return None
+    from nwbkit.jobs import JOB, Job, backend_name
+    from nwbkit.storage.jobs import Layout
+
+    assemble_file(work)
+    if (Path(folder) / JOB).exists() or work.request.join:
+        job = Job.open(folder)
+        job.check(work)
+        return job
+    return Job.begin(folder, work, Layout.of(work.holes), backend_name(work.request.output))
+
+
+@contextmanager
+def prepared(request: Request) -> Iterator[Work]:
+    """Open and settle the session of a request; nothing is written yet."""
+    from nwbkit.storage.backends import backend_of
+
     document = load_sources(request.inputs, format=request.format)
     with open_session(
         document,
@@ -153,41 +156,31 @@ def convert(request: Request, *, progress: ProgressFactory | None = None) -> Res
         exclude=request.exclude,
         salvage=request.salvage,
     ) as session:
-        metadata = merged_metadata(session, request.metadata, request.set_meta)
         settled = settle(
             session,
-            metadata=metadata,
+            metadata=merged_metadata(session, request.metadata, request.set_meta),
             timezone=request.timezone,
             offsets=request.offsets,
             aligned=read_alignment(request.alignment),
             unaligned=request.unaligned,
             stub=request.stub,
         )
-        plans = read_plan(request.plan)
-        identity = settled.identity(plan=plans, segments=request.segments, stub=request.stub)
-        work = _Work(request, settled, identity, plans)
-        if request.dry_run:
-            _assemble(work)
-            return Result(
-                None,
-                report=describe(
-                    settled, request.output, request.timezone, work.holes, work.written
-                ),
-            )
-        if request.skip_existing and out.exists():
-            return Result(existing(settled, identity, out), skipped=True)
-        tmp_dir = Path(request.tmp_dir) if request.tmp_dir else None
-        with Publication(out, overwrite=request.overwrite, tmp_dir=tmp_dir) as publication:
-            sidecar = _write(work, publication.part, progress or _silent)
-            _publish(work, publication, sidecar)
-        return Result(sidecar, status=3 if sidecar.losses else 0)
+        backend = backend_of(request.output)
+        plans = read_plan(request.plan, settled, codec=request.codec, backend=backend)
+        choices = {"plan": plans, "segments": request.segments, "stub": request.stub}
+        work = Work(request, settled, settled.identity(**choices), plans)
+        work.parts = settled.parts(**choices)
+        yield work
 
 
 def _check_request(request: Request, out: Path) -> None:
-    if not out.name.endswith(".nwb"):
-        if out.name.endswith(".nwb.zarr"):
-            raise UsageError("Zarr output is not available in this version", hint="-o OUT.nwb")
-        raise UsageError(f"'{request.output}' does not end in .nwb", hint="-o OUT.nwb")
+    if not out.name.endswith((".nwb", ".nwb.zarr")):
+        hint = "-o OUT.nwb.zarr" if out.suffix == ".zarr" else "-o OUT.nwb, or -o OUT.nwb.zarr"
+        raise UsageError(f"'{request.output}' does not end in .nwb or .nwb.zarr", hint=hint)
+    if out.name.endswith(".nwb.zarr"):
+        from nwbkit.nwb.zarr import need_zarr
+
+        need_zarr()
     if request.overwrite and request.skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other")
     if request.stub is not None and not request.stub > 0:
@@ -196,180 +189,16 @@ def _check_request(request: Request, out: Path) -> None:
         raise OutputExists(f"'{out}' exists", hint="--overwrite, or --skip-existing")
 
 
-def _assemble(work: _Work) -> NWBFile:
-    """Build the NWBFile with holes; fills ``work.holes``, ``work.written``, ``work.expected``."""
-    from nwbkit.nwb.assemble import assemble
-    from nwbkit.nwb.library import load_pynwb
+class _Silence:
+    """Progress that nobody looks at."""
 
-    load_pynwb()
+    def __call__(self, n_bytes: int) -> None:
+        pass
 
-    def make_hole(key: str, array: Array) -> Any:
-        made = work.begun.get(key)
-        if made is None or made.source is not array:
-            made = _hole(work, key, array)
-        work.holes.append(made)
-        return made.placeholder
-
-    settled = work.settled
-    assembled = assemble(
-        settled.streams,
-        settled.facts,
-        identifier=settled.identifier,
-        start=settled.start,
-        description=_sentence(work),
-        source_script=f"nwbkit {__version__}, inputs {work.identity}",
-        maps=settled.clocks.maps,
-        remarks=settled.clocks.remarks,
-        make_hole=make_hole,
-        segments=work.request.segments,
-        output=Path(work.request.output),
-    )
-    work.written, work.expected = assembled.written, assembled.expected
-    return assembled.nwbfile
-
-
-def _hole(work: _Work, key: str, array: Array) -> Hole:
-    from nwbkit.storage.holes import hole
-
-    plan = planned(work.plans, key, array.shape, array.dtype)
-    return hole(array.shape, array.dtype, plan, source=array, key=key)
-
-
-def _begin(work: _Work) -> list[Hole]:
-    """Holes that can be known before pynwb is loaded: those of whole array streams."""
-    if work.request.segments == "split":
-        return []
-    for address, stream in work.settled.streams:
-        if isinstance(stream, Array) and (stream.kind, stream.role) in EARLY and stream.n_samples:
-            key = f"{address}:data"
-            work.begun[key] = _hole(work, key, stream)
-    return list(work.begun.values())
-
-
-def _sentence(work: _Work) -> str:
-    """What the session is, in one factual sentence: formats, names, streams."""
-    from nwbkit.formats import registry
-
-    known = registry.formats()
-    readers = work.settled.session.readers
-    parts = []
-    for reader in readers:
-        streams = [a.partition("/")[2] for a, _ in work.settled.streams if _of(a, reader.source.id)]
-        if streams:
-            title = known[reader.source.format].title
-            parts.append(f"{title} '{reader.source.id}' ({', '.join(streams)})")
-    return "; ".join(parts)
-
-
-def _of(address: str, source_id: str) -> bool:
-    return address.partition("/")[0] == source_id
-
-
-def _write(work: _Work, part: Path, progress: ProgressFactory) -> ConversionDocument:
-    """Write, fill and prove the unpublished file; returns its sidecar."""
-    from nwbkit.nwb.identity import assign_object_ids
-    from nwbkit.nwb.skeleton import write_skeleton
-    from nwbkit.storage import pipeline
-    from nwbkit.storage.holes import resolve
-    from nwbkit.storage.summary import summarise
-
-    request = work.request
-    began = time.perf_counter()
-    early = _begin(work)
-    total = sum(h.nbytes for h in early)
-    with (
-        ThreadPoolExecutor(1) as aside,
-        progress("converting", total * (2 if request.prove == "full" else 1)) as done,
-        pipeline.Filling(
-            early, jobs=request.jobs, max_memory=request.max_memory, progress=done
-        ) as filling,
-    ):
-        nwbfile = _assemble(work)
-        write_skeleton(nwbfile, part, lambda: resolve(work.holes))
-        assign_object_ids(part, work.settled.identifier)
-        work.clocked("skeleton_s", began)
-        began = time.perf_counter()
-        filled = filling.finish(part, [h for h in work.holes if h not in early])
-        work.clocked("fill_s", began)
-        # the bytes are final now: they go to the disk and are summed up beside the proof
-        checksum = aside.submit(_seal, part)
-        if request.prove != "none":
-            began = time.perf_counter()
-            _prove(work, part, filled.digests, done)
-            work.clocked("prove_s", began)
-        summary = summarise(part, filled.digests)
-    work.measured.update(
-        raw_bytes=filled.measured.raw,
-        stored_bytes=filled.measured.stored,
-        workers=filled.measured.workers,
-        lock_wait_s=round(filled.measured.lock_wait_s, 3),
-        total_s=round(time.perf_counter() - work.began, 3),
-    )
-    return make_sidecar(
-        work.settled,
-        output=Path(request.output),
-        size=part.stat().st_size,
-        checksum=checksum.result(),
-        identity=work.identity,
-        choices=work.choices,
-        holes=work.holes,
-        written=work.written,
-        digests=filled.digests,
-        summary=summary,
-        prove=request.prove,
-        measured=work.measured,
-    )
-
-
-def _seal(part: Path) -> str:
-    from nwbkit.storage.publish import file_checksum, sync
-
-    sync(part)
-    return file_checksum(part)
-
-
-def _prove(
-    work: _Work, part: Path, digests: dict[str, DatasetDigest], done: Callable[[int], None]
-) -> None:
-    """Decode the unpublished file and hold it against what left the readers.
-
-    With ``--prove full`` every chunk, with ``sample`` every twentieth block of rows; all
-    tables in both cases.
-
-    Raises
-    ------
-    nwbkit.errors.IOFailure
-        Where they differ; nothing is published then.
-    """
-    from nwbkit.proving import check_arrays, check_expected, check_sample
-
-    request = work.request
-    if request.prove == "sample":
-        problems = check_sample(part, digests)
-    else:
-        problems, _ = check_arrays(
-            part, digests, jobs=request.jobs, max_memory=request.max_memory, progress=done
-        )
-    problems.update(check_expected(part, work.expected))
-    for name, problem in problems.items():
-        raise IOFailure(
-            f"what was written is not what was read: '{name}' {problem}",
-            hint="nothing was published; check the disk and memory of this machine, then run again",
-        )
-
-
-def _publish(work: _Work, publication: Publication, sidecar: ConversionDocument) -> None:
-    from nwbkit.documents import envelope
-
-    folder = Path(os.path.abspath(work.request.output)).parent
-    text = envelope.dumps(sidecar, relative_to=folder)
-    depfile = None
-    if work.request.depfile:
-        rule = make_rule(work.request.output, work.settled.session.files())
-        depfile = (Path(work.request.depfile), os.fsencode(rule))
-    publication.publish(text.encode(), depfile=depfile)
+    def expect(self, total: int) -> None:
+        pass
 
 
 @contextmanager
-def _silent(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda done: None
+def _silent(label: str, total: int) -> Iterator[Done]:
+    yield _Silence()

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit import __version__
 from nwbkit.alignment.clocks import Resolution, resolve
-from nwbkit.errors import MissingFact, UsageError
+from nwbkit.errors import MissingFact
 from nwbkit.session import OpenSession, fingerprint
 from nwbkit.streams import Stream
 from nwbkit.streams.views import head
 
 if TYPE_CHECKING:
     from nwbkit.documents.metadata import MetadataDocument
-    from nwbkit.storage.planning import DatasetPlan
 
 _ENVELOPE = ("schema", "version", "producer", "inputs", "origins")
 Maps = dict[str, tuple[float, float, float | None]]
@@ -66,7 +65,23 @@ class Settled:
 
     def identity(self, **choices: Any) -> str:
         """Digest of everything that decides what the output holds; `choices` are further parts."""
-        parts = {
+        return _digest(self._parts(choices))
+
+    def parts(self, **choices: Any) -> dict[str, str]:
+        """What the identity is made of, one digest each, to tell what has changed."""
+        parts = self._parts(choices)
+        told = {
+            "source files": ("fingerprints",),
+            "metadata": ("metadata", "start"),
+            "alignment": ("clocks", "remarks"),
+            "plan": ("plan",),
+        }
+        named = {name for names in told.values() for name in names}
+        told["options"] = tuple(name for name in parts if name not in named)
+        return {name: _digest({k: parts.get(k) for k in keys}) for name, keys in told.items()}
+
+    def _parts(self, choices: dict[str, Any]) -> dict[str, Any]:
+        return {
             "nwbkit": __version__.rpartition(".")[0],
             "session": self.session.id,
             "fingerprints": sorted(self.fingerprints.values()),
@@ -79,8 +94,11 @@ class Settled:
             "salvage": self.session.salvage,
             **choices,
         }
-        text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _digest(data: Any) -> str:
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def body_of(metadata: MetadataDocument) -> dict[str, Any]:
@@ -165,38 +183,3 @@ def read_alignment(path: str | None) -> Maps:
 
     clocks = envelope.read(path, AlignmentDocument).clocks
     return {name: (c.offset_s, c.scale, c.error_s) for name, c in clocks.items()}
-
-
-def read_plan(path: str | None) -> dict[str, dict[str, Any]]:
-    """What a plan document says of each ``SOURCE/STREAM:field``; only what it says."""
-    if path is None:
-        return {}
-    from nwbkit.documents import envelope
-    from nwbkit.documents.plan import PlanDocument
-
-    return {k: p.plain() for k, p in envelope.read(path, PlanDocument).datasets.items()}
-
-
-def planned(
-    plans: Mapping[str, Mapping[str, Any]], key: str, shape: tuple[int, ...], dtype: Any
-) -> DatasetPlan:
-    """The layout of dataset `key`: nwbkit's default, changed by what the plan says.
-
-    Raises
-    ------
-    nwbkit.errors.UsageError
-        For a codec or chunk shape that cannot be.
-    """
-    from nwbkit.storage.planning import DatasetPlan, default_plan
-
-    default = default_plan(shape, dtype)
-    said = plans.get(key)
-    if not said:
-        return default
-    values = {**asdict(default), **said}
-    values["chunks"] = tuple(values["chunks"])
-    if values["codec"] not in ("gzip", "none"):
-        raise UsageError(f"codec '{values['codec']}' is not available here", hint="gzip or none")
-    plan = DatasetPlan(**{k: values[k] for k in ("chunks", "codec", "level", "shuffle")})
-    plan.check(shape)
-    return plan

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-#: One block of so many is decoded by ``--prove sample``.
-SAMPLED = 20
-
 if TYPE_CHECKING:
     from nwbkit.documents.conversion import DatasetRecord
     from nwbkit.storage.digests import DatasetDigest
@@ -71,43 +68,12 @@ def check_arrays(
     return problems, dict(proof.digests)
 
 
-def check_sample(path: Path, digests: Mapping[str, DatasetDigest]) -> dict[str, str]:
-    """Decode every twentieth block of rows through HDF5 itself; what differs, by dataset path.
-
-    The first and the last block are always among them.
-    """
-    import h5py
-
-    from nwbkit.storage.digests import BlockDigester
-
-    problems = {}
-    with h5py.File(path, "r") as file:
-        for name, expected in digests.items():
-            dataset = file[name]
-            last = len(expected.blocks) - 1
-            for index in sorted({*range(0, last + 1, SAMPLED), max(last, 0)}):
-                if last < 0:
-                    break
-                start = index * expected.block_rows
-                stop = min(start + expected.block_rows, dataset.shape[0])
-                digester = BlockDigester((stop - start, *dataset.shape[1:]), dataset.dtype)
-                try:
-                    digester.add(0, dataset[start:stop])
-                except OSError as error:
-                    problems[name] = f"cannot be decoded: {str(error).splitlines()[0]}"
-                    break
-                if digester.result().blocks[0] != expected.blocks[index]:
-                    problems[name] = f"values differ in rows {start} to {stop}"
-                    break
-    return problems
-
-
 def check_expected(path: Path, expected: Mapping[str, Any]) -> dict[str, str]:
     """Read the tables of a file back; by dataset path, what is not as `expected`."""
-    import h5py
+    from nwbkit.storage.backends import open_output
 
     problems = {}
-    with h5py.File(path, "r") as file:
+    with open_output(path) as file:
         for name, values in expected.items():
             if name not in file:
                 problems[name] = "is missing"
@@ -117,7 +83,7 @@ def check_expected(path: Path, expected: Mapping[str, Any]) -> dict[str, str]:
 
 
 def same_values(dataset: Any, values: Any) -> bool:
-    """Whether an HDF5 dataset holds exactly `values` (an array of numbers, or texts)."""
+    """Whether a dataset holds exactly `values` (an array of numbers, or texts)."""
     import h5py
 
     if h5py.check_string_dtype(dataset.dtype) is not None:

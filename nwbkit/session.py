@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nwbkit.errors import DocumentError, MissingFact, NoInput, UnknownFormat, UsageError
 from nwbkit.formats.base import Reader, Relation, Source
-from nwbkit.streams import Clock, Stream
+from nwbkit.streams import Array, Clock, Stream
 
 if TYPE_CHECKING:
     from nwbkit.documents.sources import SessionEntry, SourceEntry, SourcesDocument
@@ -179,6 +180,8 @@ def open_session(
             opened._stack.callback(reader.close)
             opened.readers.append(reader)
         _relate(opened.readers)
+        for reader in opened.readers:
+            _let_reopen(reader)
     except BaseException:
         opened._stack.close()
         raise
@@ -187,6 +190,21 @@ def open_session(
 
 def _relations(source: SourceEntry) -> tuple[Relation, ...]:
     return tuple(Relation(r.kind, r.source, r.stream, r.evidence or "") for r in source.relations)
+
+
+def _let_reopen(reader: Reader) -> None:
+    """Tell the streams that are read in processes of their own how to come by themselves."""
+    for stream in reader.streams:
+        if isinstance(stream, Array) and stream.concurrency == "process":
+            stream.reopen = functools.partial(_reopened, reader.source, stream.id)
+
+
+def _reopened(source: Source, stream_id: str) -> Array:
+    from nwbkit.formats import registry
+
+    stream = registry.open_source(source).stream(stream_id)
+    assert isinstance(stream, Array)
+    return stream
 
 
 def _relate(readers: Sequence[Reader]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nwbkit.storage.backends import backend_of
 from nwbkit.storage.publish import sidecar_path
 from nwbkit.streams import Array
 
@@ -47,7 +48,7 @@ def make_sidecar(
             name=output.name,
             size=size,
             checksum=checksum,
-            backend="hdf5",
+            backend=backend_of(output),
         ),
         identity=identity,
         content=summary.digest,
@@ -68,10 +69,17 @@ def make_sidecar(
         choices=dict(choices),
         streams=_streams(settled, written),
         losses=[loss for r in readers for loss in r.losses],
-        notes=[note for r in readers for note in r.notes],
+        notes=[note for r in readers for note in r.notes] + _layout_warnings(output, holes),
         prove=prove,
         measured=dict(measured),
     )
+
+
+def _layout_warnings(output: Path, holes: Sequence[Hole]) -> list[str]:
+    """Who cannot read what was written, and what of it has no checksum."""
+    from nwbkit.storage.planning import layout_warnings
+
+    return layout_warnings({hole.key: hole.plan for hole in holes}, backend_of(output))
 
 
 def _inputs(settled: Settled) -> list[Any]:

@@ -28,7 +28,7 @@ ROOMS = [
     "tables",
 ]
 
-BASE = ("nwbkit.errors", "nwbkit.documents", "nwbkit.streams")
+BASE = ("nwbkit.errors", "nwbkit.documents", "nwbkit.streams", "nwbkit.zarrs")
 SESSION = ("nwbkit.session", "nwbkit.formats", *BASE)
 #: A module, or all below a package -> the nwbkit modules that it may import beside itself.
 #: The longest name that fits a module decides.
@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "nwbkit.errors": (),
     "nwbkit.documents": ("nwbkit.errors",),
     "nwbkit.streams": ("nwbkit.errors",),
+    "nwbkit.zarrs": ("nwbkit.errors",),
     "nwbkit.formats": BASE,
     "nwbkit.session": ("nwbkit.formats", *BASE),
     "nwbkit.alignment": BASE,
@@ -221,7 +222,7 @@ def test_a_format_stands_alone(module):
         if top == "nwbkit":
             room = ".".join(module.name.split(".")[:3])
             shared = i.target.startswith(f"{room}._")  # helpers of the room, no format
-            known = (own, *FOR_FORMATS, "nwbkit.errors", "nwbkit.streams")
+            known = (own, *FOR_FORMATS, "nwbkit.errors", "nwbkit.streams", "nwbkit.zarrs")
             if not shared and i.target != room and not _within(i.target, *known):
                 wrong.append(f"{module.path}:{i.line} imports {i.target}")
         elif top not in (*sys.stdlib_module_names, "numpy") and not i.inside and not i.typing:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "detect": ("nwbkit.cli.detect:detect", "What is here: formats, sources, sessions."),
     "inspect": ("nwbkit.cli.inspect:inspect", "Streams, rates, durations, clocks, gaps, options."),
     "metadata": ("nwbkit.cli.metadata:metadata", "Extract, merge, fill in and check metadata."),
+    "chunk-plan": ("nwbkit.cli.chunk_plan:chunk_plan", "Chunks and codecs, tried on the data."),
     "convert": ("nwbkit.cli.convert:convert", "Write a session as a verified NWB file."),
     "verify": ("nwbkit.cli.verify:verify", "Hold an NWB file against its digests or sources."),
 }

@@ -167,6 +167,11 @@ def selection_options(function: F) -> F:
     )(function)
 
 
+optional_inputs_argument = click.argument(
+    "inputs", metavar="[INPUTS...]", nargs=-1, type=PATH, callback=_stdin_once
+)
+
+
 def source_options(function: F) -> F:
     """The positional INPUTS and everything that says how they are read."""
     return _chain(inputs_argument, selection_options)(function)
@@ -211,6 +216,11 @@ dry_run_option = option(
 depfile_option = option(
     "--depfile", metavar="FILE", type=PATH, help="Write every file read, as a rule for Make."
 )
+checksum_option = option(
+    "--checksum",
+    is_flag=True,
+    help="Write OUT.sha256 as well, for `sha256sum -c`.",
+)
 tmp_dir_option = option(
     "--tmp-dir",
     metavar="DIR",
@@ -222,6 +232,57 @@ keep_going_option = option(
     is_flag=True,
     help="Go on with the others after one failed; the exit status is 3.",
 )
+
+
+def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    shape = re.fullmatch(r"(\d+)/(\d+)", value)
+    if shape is None or not int(shape[1]) < int(shape[2]):
+        raise UsageError(
+            f"'--part' takes K/N with K from 0 to N - 1, not '{value}'", hint="--part 0/4"
+        )
+    return int(shape[1]), int(shape[2])
+
+
+def job_options(function: F) -> F:
+    """``--job | --init | --fill --part | --join``."""
+    return _chain(
+        option(
+            "--job",
+            metavar="DIR",
+            type=PATH,
+            excludes=("init", "fill", "join"),
+            help="Keep what is encoded in DIR until the output is there: the same command goes "
+            "on where a killed one ended.",
+        ),
+        option(
+            "--init",
+            metavar="JOB",
+            type=PATH,
+            excludes=("fill", "join"),
+            help="Only write down what is to be done, into the folder JOB.",
+        ),
+        option(
+            "--fill",
+            metavar="JOB",
+            type=PATH,
+            excludes=("join",),
+            help="Only read and encode, what is missing in JOB; any number of hosts at once.",
+        ),
+        option(
+            "--part",
+            metavar="K/N",
+            callback=_part,
+            help="With --fill: part K (from 0) of N.  [default: all]",
+        ),
+        option(
+            "--join",
+            metavar="JOB",
+            type=PATH,
+            help="Make the output of a JOB that is filled.",
+        ),
+    )(function)
 
 
 def existing_options(function: F) -> F:
@@ -261,6 +322,12 @@ alignment_option = option(
 )
 plan_option = option(
     "-p", "--plan", metavar="FILE", type=PATH, help="A plan document: chunks and codecs."
+)
+codec_option = option(
+    "--codec",
+    metavar="NAME[:LEVEL]",
+    help="gzip, zstd, blosc-zstd, blosc-lz4 or none, for all data. MatNWB and h5py without "
+    "hdf5plugin read gzip and none only.  [default: gzip:1]",
 )
 offset_option = option(
     "--offset",

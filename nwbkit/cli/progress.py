@@ -73,6 +73,13 @@ class Progress:
                 self._last_line = time.monotonic()
                 CONSOLE.progress_line(self._line(), self.done, self.total)
 
+    def expect(self, total: int) -> None:
+        """Say how many bytes will come, once that is known better."""
+        with self._lock:
+            self.total = total
+            if self._bar is not None:
+                self._bar.total = total
+
     def _line_is_due(self) -> bool:
         if not _wanted() or time.monotonic() - self._last_line < LINE_EVERY_S:
             return False

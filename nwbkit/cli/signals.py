@@ -23,6 +23,7 @@ _ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 _received: list[int] = []
+_answered: list[bool] = []
 
 
 def install() -> None:
@@ -31,6 +32,7 @@ def install() -> None:
     A signal that the caller ignores (``nohup``, a background job of a script) stays ignored.
     """
     _received.clear()
+    _answered.clear()
     for signum in _ENDING:
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, _on_signal)
@@ -45,7 +47,12 @@ def restore() -> None:
 
 def received() -> int | None:
     """The first signal that came, also one whose exception a library swallowed."""
-    return _received[0] if _received else None
+    return _received[0] if _received and not _answered else None
+
+
+def answered() -> None:
+    """The signal has been taken as a wish to stop, and ends with a status instead."""
+    _answered.append(True)
 
 
 def _on_signal(signum: int, frame: FrameType | None) -> None:

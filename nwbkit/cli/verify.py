@@ -29,8 +29,13 @@ from nwbkit.cli.options import (
 @option(
     "--quick",
     is_flag=True,
-    excludes=("against",),
+    excludes=("against", "full"),
     help="Look at structure, completeness and sizes only; decode nothing.",
+)
+@option(
+    "--full",
+    is_flag=True,
+    help="Decode every chunk and check every digest and the whole file's checksum.  [default]",
 )
 @output_option(help="Write the findings document here, too.")
 @json_option
@@ -43,6 +48,7 @@ def verify(
     against: tuple[str, ...],
     output: str | None,
     as_json: bool,
+    full: bool,
     **settings: Any,
 ) -> None:
     """Check that every chunk of OUT decodes and is what was converted.

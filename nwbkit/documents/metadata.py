@@ -246,10 +246,11 @@ def means(key: str, address: str) -> bool:
 
 def applying(keys: Iterable[str], address: str) -> list[str]:
     """Those of `keys` that hold for `address`, the most specific last: exact beats glob."""
-    return sorted((key for key in keys if means(key, address)), key=_specificity)
+    return sorted((key for key in keys if means(key, address)), key=specificity)
 
 
-def _specificity(key: str) -> tuple[bool, int, str]:
+def specificity(key: str) -> tuple[bool, int, str]:
+    """Sorts keys and globs: the most specific last."""
     literal = re.sub(r"\[[^]]*\]|[*?]", "", key)
     return literal == key, len(literal), key
 

@@ -21,6 +21,7 @@ _MODELS = {
     "conversion": "ConversionDocument",
     "findings": "FindingsDocument",
     "inspection": "InspectionDocument",
+    "job": "JobDocument",
     "metadata": "MetadataDocument",
     "plan": "PlanDocument",
     "sources": "SourcesDocument",

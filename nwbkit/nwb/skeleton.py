@@ -6,13 +6,18 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
 
 
-def write_skeleton(nwbfile: NWBFile, path: Path, on_written: Callable[[], None]) -> None:
+def write_skeleton(
+    nwbfile: NWBFile,
+    path: Path,
+    on_written: Callable[[], None],
+    prepare: Callable[[Any], None] | None = None,
+) -> None:
     """Write `nwbfile` to `path` (HDF5).
 
     Parameters
@@ -21,6 +26,8 @@ def write_skeleton(nwbfile: NWBFile, path: Path, on_written: Callable[[], None])
     path : Path
     on_written : callable
         Called while the file is still open: each hole takes note of its dataset's path.
+    prepare : callable, optional
+        Called with hdmf's io before it writes.
     """
     from pynwb import NWBHDF5IO
 
@@ -28,5 +35,7 @@ def write_skeleton(nwbfile: NWBFile, path: Path, on_written: Callable[[], None])
         # hdmf's advice to people who call it by hand; what concerns users is said by nwbkit
         warnings.simplefilter("ignore")
         with NWBHDF5IO(os.fspath(path), mode="w") as io:
+            if prepare is not None:
+                prepare(io)
             io.write(nwbfile)
             on_written()

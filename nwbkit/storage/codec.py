@@ -1,4 +1,8 @@
-"""Byte shuffle, deflate and checksum of one chunk, as stock HDF5 reads and writes them.
+"""Shuffle, codec and checksum of one chunk, byte for byte as HDF5's filters read and write them.
+
+Deflate, shuffle and fletcher32 are HDF5's own. zstd (32015) and blosc (32001) are those that
+hdf5plugin registers; they are made here by numcodecs, so that neither writing nor proving
+needs hdf5plugin.
 
 Everything here lets go of the interpreter lock while it works, and works in buffers that
 its caller keeps. Measured a core (int16, 64 columns of 385): shuffle out of the rows
@@ -7,13 +11,18 @@ themselves 3.6 GB/s, deflate level 1 of ISA-L 0.52, inflate 0.67, unshuffle 2.9.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import math
+import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from isal import igzip_lib, isal_zlib
 
+from nwbkit.errors import MissingExtra
 from nwbkit.storage.digests import flat_bytes
 from nwbkit.storage.planning import DatasetPlan
 
@@ -21,6 +30,18 @@ AnyArray = npt.NDArray[Any]
 Bytes = bytes | memoryview
 
 _UNSIGNED: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+
+
+#: HDF5's numbers of the filters done and undone here.
+DEFLATE, SHUFFLE, FLETCHER32, BLOSC, ZSTD = 1, 2, 3, 32001, 32015
+
+#: How a blosc buffer names what packed it, and how blosc's HDF5 filter does.
+_BLOSC = {"blosc-lz4": (b"lz4", 1), "blosc-zstd": (b"zstd", 5)}
+_BLOSC_HEADER = 16
+_BITSHUFFLE = 2
+
+#: Levels of deflate up to this are ISA-L's, above zlib's.
+_LAST_ISAL = 3
 
 
 class Undecodable(Exception):
@@ -44,6 +65,57 @@ class Scratch:
         return buffer[:size].view(dtype).reshape(shape)
 
 
+def filters_of(plan: DatasetPlan, dtype: np.dtype[Any]) -> list[tuple[int, tuple[int, ...]]]:
+    """HDF5 filters of a plan, in the order applied: number and client data.
+
+    Client data of shuffle and fletcher32 is left out: HDF5 fills it in by itself.
+    """
+    if not plan.chunks:
+        return []
+    filters: list[tuple[int, tuple[int, ...]]] = []
+    itemsize = dtype.itemsize
+    if plan.codec in _BLOSC:
+        # version of the filter, of blosc's format, element, chunk: what its set_local fills in
+        size = math.prod(plan.chunks) * itemsize
+        shuffling = _BITSHUFFLE if plan.shuffle else 0
+        code = _BLOSC[plan.codec][1]
+        filters.append((BLOSC, (2, 2, min(itemsize, 255), size, plan.effort, shuffling, code)))
+    else:
+        if plan.shuffle and itemsize > 1:
+            filters.append((SHUFFLE, ()))
+        if plan.codec == "gzip":
+            filters.append((DEFLATE, (max(1, plan.effort),)))
+        elif plan.codec == "zstd":
+            filters.append((ZSTD, (plan.effort,)))
+    if plan.fletcher32:
+        filters.append((FLETCHER32, ()))
+    return filters
+
+
+def decodable(filters: Iterable[int]) -> bool:
+    """Whether :func:`decode` undoes these filters, on this machine."""
+    wanted = set(filters)
+    if wanted & {BLOSC, ZSTD} and not _have_numcodecs():
+        return False
+    return wanted <= {DEFLATE, SHUFFLE, FLETCHER32, BLOSC, ZSTD}
+
+
+def require(codec: str) -> None:
+    """Refuse a codec whose library is not there.
+
+    Raises
+    ------
+    nwbkit.errors.MissingExtra
+    """
+    if codec not in ("gzip", "none") and not _have_numcodecs():
+        raise MissingExtra(f"the codec '{codec}'", "codecs", package="numcodecs")
+
+
+@functools.cache
+def _have_numcodecs() -> bool:
+    return importlib.util.find_spec("numcodecs") is not None
+
+
 def encode(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
     """Return the stored bytes of one chunk.
 
@@ -54,30 +126,72 @@ def encode(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
         smaller than a chunk and is then padded with zeros, as HDF5 wants it.
     plan : DatasetPlan
     scratch : Scratch
+
+    Returns
+    -------
+    bytes or memoryview
+        A view of `scratch` or of `block` where nothing packs them.
     """
-    if block.shape != plan.chunks:
-        padded = scratch.array("padded", plan.chunks, block.dtype)
-        padded[...] = np.zeros((), block.dtype)
-        padded[tuple(slice(0, n) for n in block.shape)] = block
-        block = padded
-    itemsize = block.dtype.itemsize
-    if plan.shuffle and itemsize > 1:
-        planes = scratch.array("planes", (itemsize, *block.shape), np.uint8)
-        shuffle(block, planes)
-        raw = planes
-    elif block.flags.c_contiguous:
-        raw = block
-    else:
-        raw = scratch.array("plain", block.shape, block.dtype)
-        np.copyto(raw, block)
-    data = flat_bytes(raw)
+    data = compress(padded(block, plan, scratch), plan, scratch)
+    if not plan.fletcher32:
+        return data
+    return b"".join((data, fletcher32(data).to_bytes(4, "little")))
+
+
+def padded(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> AnyArray:
+    """`block` as large as a chunk: at the dataset's edge zeros are added."""
+    if block.shape == plan.chunks:
+        return block
+    whole = scratch.array("padded", plan.chunks, block.dtype)
+    whole[...] = np.zeros((), block.dtype)
+    whole[tuple(slice(0, n) for n in block.shape)] = block
+    return whole
+
+
+def compress(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
+    """Shuffle and pack a whole chunk; no checksum is added."""
+    if plan.codec in _BLOSC:
+        from numcodecs import blosc
+
+        shuffling = _BITSHUFFLE if plan.shuffle else 0
+        values = _contiguous(block, scratch)
+        return bytes(blosc.compress(values, _BLOSC[plan.codec][0], plan.effort, shuffling, 0))
+    data = flat_bytes(_shuffled(block, plan, scratch))
+    if plan.codec == "zstd":
+        from numcodecs import zstd
+
+        return bytes(zstd.compress(data, plan.effort, True))
     if plan.codec == "gzip":
-        window = _window_bits(block)
-        return bytes(igzip_lib.compress(data, plan.level, igzip_lib.COMP_ZLIB, 0, window))
+        return deflate(data, plan, block.dtype, block.ndim)
     return data
 
 
-def _window_bits(block: AnyArray) -> int:
+def deflate(data: Bytes, plan: DatasetPlan, dtype: np.dtype[Any], ndim: int) -> bytes:
+    """Deflate the bytes of a chunk, shuffled already where the plan says so."""
+    if plan.effort > _LAST_ISAL:
+        return zlib.compress(data, plan.effort)
+    window = _window_bits(dtype, ndim)
+    return bytes(igzip_lib.compress(data, plan.effort, igzip_lib.COMP_ZLIB, 0, window))
+
+
+def _shuffled(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> AnyArray:
+    itemsize = block.dtype.itemsize
+    if not plan.shuffle or itemsize == 1:
+        return _contiguous(block, scratch)
+    planes = scratch.array("planes", (itemsize, *block.shape), np.uint8)
+    shuffle(block, planes)
+    return planes
+
+
+def _contiguous(block: AnyArray, scratch: Scratch) -> AnyArray:
+    if block.flags.c_contiguous:
+        return block
+    raw = scratch.array("plain", block.shape, block.dtype)
+    np.copyto(raw, block)
+    return raw
+
+
+def _window_bits(dtype: np.dtype[Any], ndim: int) -> int:
     """How far back deflate looks for repeats, as a power of two.
 
     In byte planes of two-byte samples there is little to find beyond the neighbouring rows:
@@ -85,7 +199,7 @@ def _window_bits(block: AnyArray) -> int:
     and two-photon data, and the result between 3 % smaller and 4 % larger. Spike times and
     timestamps lose up to six times of their ratio by it and keep the full window.
     """
-    return 9 if block.dtype.itemsize == 2 and block.ndim > 1 else 15
+    return 9 if dtype.itemsize == 2 and ndim > 1 else 15
 
 
 def shuffle(block: AnyArray, planes: npt.NDArray[np.uint8]) -> None:
@@ -159,8 +273,65 @@ def fletcher32(data: Bytes) -> int:
     return (((sum2 - 1) % 65535 + 1 if sum2 else 0) << 16) | ((sum1 - 1) % 65535 + 1 if sum1 else 0)
 
 
-#: HDF5's numbers of the filters undone here.
-DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+def _unpack(number: int, data: Bytes, size: int, scratch: Scratch) -> Bytes:
+    if number == DEFLATE:
+        return inflate(data, size)
+    return (_unpack_zstd if number == ZSTD else _unpack_blosc)(data, size, scratch)
+
+
+def _unpack_zstd(data: Bytes, size: int, scratch: Scratch) -> Bytes:
+    """Unpack a zstd frame of `size` bytes into `scratch`.
+
+    Raises
+    ------
+    Undecodable
+        A broken frame, a failed checksum, or another length.
+    """
+    from numcodecs import zstd
+
+    if _zstd_size(bytes(data[:18])) != size:
+        raise Undecodable(f"zstd frame does not hold {size} bytes")
+    out = scratch.array("unpacked", (size,), np.uint8)
+    try:
+        zstd.decompress(data, out)
+    except (RuntimeError, ValueError) as error:
+        raise Undecodable(f"zstd frame is broken: {str(error).lower()}") from None
+    return flat_bytes(out)
+
+
+def _zstd_size(head: bytes) -> int | None:
+    """Bytes that a zstd frame says it holds (RFC 8878, 3.1.1.1); None where it says nothing."""
+    if len(head) < 6 or head[:4] != b"\x28\xb5\x2f\xfd":
+        return None
+    descriptor = head[4]
+    single = bool(descriptor & 0x20)
+    length = (int(single), 2, 4, 8)[descriptor >> 6]
+    at = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
+    if not length or len(head) < at + length:
+        return None
+    return int.from_bytes(head[at : at + length], "little") + (256 if length == 2 else 0)
+
+
+def _unpack_blosc(data: Bytes, size: int, scratch: Scratch) -> Bytes:
+    """Unpack a blosc buffer of `size` bytes into `scratch`.
+
+    Raises
+    ------
+    Undecodable
+        A header that contradicts the chunk, or a broken buffer.
+    """
+    from numcodecs import blosc
+
+    # blosc believes its header; what it says is held against what is there before it is asked
+    said = np.frombuffer(data[:_BLOSC_HEADER], "<u4") if len(data) >= _BLOSC_HEADER else None
+    if said is None or int(said[1]) != size or int(said[3]) != len(data):
+        raise Undecodable("blosc header does not fit the chunk")
+    out = scratch.array("unpacked", (size,), np.uint8)
+    try:
+        blosc.decompress(data, out)
+    except (RuntimeError, ValueError) as error:
+        raise Undecodable(f"blosc buffer is broken: {str(error).lower()}") from None
+    return flat_bytes(out)
 
 
 def decode(
@@ -197,9 +368,9 @@ def decode(
             if len(data) < 4 or fletcher32(data[:-4]) != int.from_bytes(data[-4:], "little"):
                 raise Undecodable("fletcher32 checksum does not fit")
             data = data[:-4]
-        elif filters[position] == DEFLATE:
+        elif filters[position] in (DEFLATE, ZSTD, BLOSC):
             extra = 4 if FLETCHER32 in filters[:position] else 0
-            data = inflate(data, size + extra)
+            data = _unpack(filters[position], data, size + extra, scratch)
         elif filters[position] == SHUFFLE and dtype.itemsize > 1:
             if len(data) != size:
                 raise Undecodable(f"chunk is {len(data)} bytes long, not {size}")

@@ -1,4 +1,4 @@
-"""What an HDF5 NWB file holds: its objects, links and attributes, and one digest of it all.
+"""What an NWB file holds: its objects, links and attributes, and one digest of it all.
 
 The digest is of logical content. It does not depend on chunks, compression, the order in
 which things were created, or threads. The cached schema (``/specifications``, and the root's
@@ -17,6 +17,7 @@ import h5py
 import xxhash
 
 from nwbkit.errors import InternalError
+from nwbkit.storage.backends import names_of
 from nwbkit.storage.digests import DatasetDigest
 from nwbkit.storage.values import describe, digest_dataset, type_name
 
@@ -135,12 +136,12 @@ def walk(file: h5py.File, names: Names | None = None) -> dict[str, ObjectRecord]
 
     Parameters
     ----------
-    file : h5py.File
+    file : h5py.File or nwbkit.zarrs.tree.File
         Open for reading.
     names : Names, optional
         Of the same file, where they are known already.
     """
-    names = names or Names(file)
+    names = names or names_of(file)
     records: dict[str, ObjectRecord] = {}
     for path, (kind, target) in names.objects.items():
         if kind in ("soft_link", "external_link", "alias"):
@@ -157,14 +158,16 @@ def walk(file: h5py.File, names: Names | None = None) -> dict[str, ObjectRecord]
 
 
 def _attribute(item: Any, name: str, names: Names) -> str:
-    return describe(item.attrs[name], item.attrs.get_id(name).dtype, names.resolve)
+    known = isinstance(item, h5py.HLObject)  # Zarr states no types of attributes
+    dtype = item.attrs.get_id(name).dtype if known else None
+    return describe(item.attrs[name], dtype, names.resolve)
 
 
 def digest_rest(
     file: h5py.File, known: Mapping[str, DatasetDigest], names: Names | None = None
 ) -> dict[str, DatasetDigest]:
     """Return digests of all datasets: those `known`, and the others read here, in blocks."""
-    names = names or Names(file)
+    names = names or names_of(file)
     known = {names.canonical(path): digest for path, digest in known.items()}
     digests = {}
     for path, (kind, _) in names.objects.items():

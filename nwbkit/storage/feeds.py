@@ -19,14 +19,17 @@ from nwbkit.storage.codec import AnyArray, Scratch
 from nwbkit.storage.digests import BlockDigester, little
 from nwbkit.storage.holes import Hole
 from nwbkit.storage.planning import band_bytes, block_rows, chunk_scratch
+from nwbkit.storage.reading import served
 from nwbkit.streams import Array
 
 #: Slabs are at least so large where the plan's chunks are small.
 MIN_SLAB_BYTES = 4 << 20
 
+#: ... and for the sake of whole digest blocks not larger than this.
+MAX_SLAB_BYTES = 16 << 20
+
 #: Readers that must not be called by two threads at once share this lock: several streams of
-#: one file often stand on one vendor object. ``process`` is read so as well for now; worker
-#: processes come with the first reader that gains from them.
+#: one file often stand on one vendor object.
 _one_reader = threading.Lock()
 
 
@@ -126,10 +129,13 @@ class Feed:
         for hole in holes:
             if hole.shape[0] != self.n_rows:
                 raise InternalError(f"'{hole.key}' has other rows than what it is read from")
+        self.reader = served(reader)
         self.row_bytes = math.prod(reader.shape[1:]) * reader.dtype.itemsize
         self._chunk_rows = self._lead_chunk_rows()
         self.slab_rows = self._aligned(self._chunk_rows)
         self._next = 0
+        #: Spans of rows still to be read, where not all are wanted.
+        self.spans: Iterator[tuple[int, int]] | None = None
         self._claim = threading.Lock()
 
     def _lead_chunk_rows(self) -> int:
@@ -137,8 +143,12 @@ class Feed:
         chunk = lead.plan.chunks[0] if lead.plan.chunks else 1
         if not self.row_bytes:
             return max(1, self.n_rows)
-        wanted = math.ceil(MIN_SLAB_BYTES / (chunk * self.row_bytes))
-        return min(chunk * wanted, max(1, self.n_rows))
+        rows = chunk * math.ceil(MIN_SLAB_BYTES / (chunk * self.row_bytes))
+        # whole digest blocks as well, where that takes little more: see slabs
+        unit = math.lcm(chunk, block_rows(lead.shape, lead.dtype.itemsize))
+        if unit * self.row_bytes <= MAX_SLAB_BYTES:
+            rows = math.ceil(rows / unit) * unit
+        return min(rows, max(1, self.n_rows))
 
     def _aligned(self, rows: int) -> int:
         """Slab rows that the source reads cheaply, near `rows`."""
@@ -146,6 +156,10 @@ class Feed:
         if prefer <= 0 or rows % prefer == 0 or rows >= self.n_rows:
             return rows
         return min(math.ceil(rows / prefer) * prefer, self.n_rows)
+
+    def fix(self, rows: int) -> None:
+        """Cut the rows into slabs of `rows`, whatever the memory."""
+        self.slab_rows = self._chunk_rows = max(1, rows)
 
     def fit(self, budget: int) -> int:
         """Choose slabs that fit `budget` bytes with one worker; return what one worker needs.
@@ -163,6 +177,7 @@ class Feed:
         """Bytes a worker holds at most while it works on one slab."""
         slab = min(self.slab_rows, self.n_rows) * self.row_bytes
         total = slab if self.reader.concurrency == "threads" else 2 * slab
+        total += getattr(self.reader, "scratch_bytes", 0)
         parts = scratch = 0
         for member in self.members:
             hole = member.hole
@@ -189,21 +204,37 @@ class Feed:
             Where the source returns fewer rows than it was asked for.
         """
         if self.reader.concurrency == "threads":
-            span = self._take()
-            return None if span is None else (span[0], self._read(*span, scratch))
+            span = self.take()
+            return None if span is None else (span[0], self.read(*span, scratch))
         with _one_reader:
-            span = self._take()
-            return None if span is None else (span[0], self._read(*span, scratch))
+            span = self.take()
+            return None if span is None else (span[0], self.read(*span, scratch))
 
-    def _take(self) -> tuple[int, int] | None:
+    def close(self) -> None:
+        """Give up what reading has opened beside the source."""
+        close = getattr(self.reader, "close", None)
+        if close is not None and self.reader.concurrency == "threads":
+            close()
+
+    def take(self) -> tuple[int, int] | None:
+        """Claim the next slab's rows; None when all are taken."""
         with self._claim:
+            if self.spans is not None:
+                return next(self.spans, None)
             start = self._next
             if start >= self.n_rows:
                 return None
             self._next = min(start + self.slab_rows, self.n_rows)
             return start, self._next
 
-    def _read(self, start: int, stop: int, scratch: Scratch) -> AnyArray:
+    def read(self, start: int, stop: int, scratch: Scratch) -> AnyArray:
+        """Rows of the source, in a buffer of `scratch`.
+
+        Raises
+        ------
+        nwbkit.errors.DamagedInput
+            Where the source returns fewer.
+        """
         shape = (stop - start, *self.reader.shape[1:])
         out = scratch.array("slab", shape, self.reader.dtype)
         rows = self.reader.read(start, stop, out=out)

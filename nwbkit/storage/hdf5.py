@@ -15,7 +15,7 @@ from types import TracebackType
 import h5py
 
 from nwbkit.errors import InternalError, IOFailure
-from nwbkit.storage.codec import AnyArray, Bytes
+from nwbkit.storage.codec import AnyArray, Bytes, filters_of
 from nwbkit.storage.holes import Hole
 
 #: Bytes after which the kernel is asked to begin writing them to the disk.
@@ -118,7 +118,7 @@ class ChunkFile:
             raise InternalError(f"the skeleton has {found} at '{hole.path}', not {hole}")
         create = dataset.id.get_create_plist()
         filters = [create.get_filter(i)[0] for i in range(create.get_nfilters())]
-        wanted = [2] * (plan.shuffle and bool(plan.chunks)) + [1] * (plan.codec == "gzip")
+        wanted = [number for number, _ in filters_of(plan, hole.dtype)]
         if plan.chunks and filters != wanted:
             raise InternalError(f"the skeleton has filters {filters} at '{hole.path}'")
         return dataset

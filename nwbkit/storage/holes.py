@@ -5,11 +5,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nwbkit.errors import InternalError
+from nwbkit.storage.codec import (
+    DEFLATE,
+    FLETCHER32,
+    SHUFFLE,
+    AnyArray,
+    Bytes,
+    Scratch,
+    encode,
+    filters_of,
+)
 from nwbkit.storage.digests import little
 from nwbkit.storage.planning import DatasetPlan, default_plan
 from nwbkit.streams import Array
@@ -30,6 +41,8 @@ class Hole:
         Little-endian.
     plan : DatasetPlan
     source : nwbkit.streams.Array
+    backend : {"hdf5", "zarr"}
+        What it is a hole in.
     """
 
     def __init__(
@@ -39,13 +52,15 @@ class Hole:
         dtype: np.dtype[Any],
         plan: DatasetPlan,
         source: Array,
+        backend: str = "hdf5",
     ) -> None:
         self.key = key
         self.shape = shape
         self.dtype = dtype
         self.plan = plan
         self.source = source
-        self._placeholder: H5DataIO | None = None
+        self.backend = backend
+        self._placeholder: Any = None
         self._path: str | None = None
 
     def __repr__(self) -> str:
@@ -56,20 +71,28 @@ class Hole:
         """Raw size in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def encode(self, block: AnyArray, scratch: Scratch) -> Bytes:
+        """Return the stored bytes of one chunk; see :func:`nwbkit.storage.codec.encode`."""
+        if self.backend == "zarr":
+            from nwbkit.storage.zarr_codecs import encode as encode_zarr
+
+            return encode_zarr(block, self.plan, scratch)
+        return encode(block, self.plan, scratch)
+
     @property
-    def placeholder(self) -> H5DataIO:
+    def placeholder(self) -> Any:
         """What pynwb is given as ``data=``: a dataset of this shape without values."""
+        if self._placeholder is None and self.backend == "zarr":
+            from nwbkit.storage.zarr import placeholder
+
+            self._placeholder = placeholder(self)
         if self._placeholder is None:
-            settings: dict[str, Any] = {}
-            if self.plan.chunks:
-                settings["chunks"] = self.plan.chunks
-                if self.plan.codec == "gzip":
-                    # The level HDF5 stores is 1 to 9; it plays no part in reading.
-                    settings["compression"] = "gzip"
-                    settings["compression_opts"] = max(1, self.plan.level)
-                if self.plan.shuffle and self.dtype.itemsize > 1:
-                    settings["shuffle"] = True
-            self._placeholder = _placeholder_class()(shape=self.shape, dtype=self.dtype, **settings)
+            settings: dict[str, Any] = {"chunks": self.plan.chunks} if self.plan.chunks else {}
+            made = _placeholder_class()(shape=self.shape, dtype=self.dtype, **settings)
+            # Past hdmf's own check: it asks whether the filter can be run in this process,
+            # and nothing runs it here. Chunks are put in ready made.
+            made.io_settings.update(_filter_settings(self.plan, self.dtype))
+            self._placeholder = made
         return self._placeholder
 
     @property
@@ -82,8 +105,10 @@ class Hole:
             Before the skeleton has been written, or where it left this hole out.
         """
         if self._path is None:
-            dataset = self._placeholder.dataset if self._placeholder is not None else None
+            dataset = getattr(self._placeholder, "dataset", None)
             name = dataset.name if dataset is not None and dataset.id.valid else None
+            if self.backend == "zarr":
+                name = getattr(self._placeholder, "path", None)
             if name is None:
                 raise InternalError(f"the hole for '{self.key}' is not in the written skeleton")
             self._path = str(name)
@@ -92,6 +117,21 @@ class Hole:
     @path.setter
     def path(self, value: str) -> None:
         self._path = value
+
+
+def _filter_settings(plan: DatasetPlan, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What h5py's create_dataset is told of a plan's filters."""
+    settings: dict[str, Any] = {}
+    for number, values in filters_of(plan, dtype):
+        if number == SHUFFLE:
+            settings["shuffle"] = True
+        elif number == FLETCHER32:
+            settings["fletcher32"] = True
+        elif number == DEFLATE:
+            settings.update(compression="gzip", compression_opts=values[0])
+        else:
+            settings.update(compression=number, compression_opts=values, allow_unknown_filter=True)
+    return settings
 
 
 @functools.cache
@@ -118,6 +158,7 @@ def hole(
     *,
     source: Array,
     key: str,
+    backend: str = "hdf5",
 ) -> Hole:
     """Return a hole of `shape` that `source` will fill.
 
@@ -133,6 +174,7 @@ def hole(
     source : nwbkit.streams.Array
     key : str
         The stream's address.
+    backend : {"hdf5", "zarr"}
 
     Raises
     ------
@@ -147,15 +189,15 @@ def hole(
         raise InternalError(
             f"'{key}' is {source.shape} {source.dtype}, not {shape} {stored}, as its hole is"
         )
-    plan = plan or default_plan(shape, stored)
+    plan = plan or default_plan(shape, stored, backend)
     if 0 in shape:
         plan = DatasetPlan(chunks=(), codec="none", shuffle=False)
     plan.check(shape)
     if plan.chunks:
         chunks = tuple(min(c, n) for c, n in zip(plan.chunks, shape, strict=True))
         shuffled = plan.shuffle and stored.itemsize > 1
-        plan = DatasetPlan(chunks, plan.codec, plan.level, shuffled)
-    return Hole(key, shape, stored, plan, source)
+        plan = replace(plan, chunks=chunks, shuffle=shuffled)
+    return Hole(key, shape, stored, plan, source, backend)
 
 
 def resolve(holes: Iterable[Hole]) -> None:

@@ -12,18 +12,20 @@ import itertools
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from nwbkit.errors import UsageError
-from nwbkit.storage.codec import AnyArray, Bytes, Scratch, encode
+from nwbkit.storage.codec import AnyArray, Bytes, Scratch
 from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import DatasetDigest
 from nwbkit.storage.feeds import Feed, Member, feeds
 from nwbkit.storage.holes import Hole
+from nwbkit.storage.ledger import Ledger, Noting
 from nwbkit.storage.planning import refuse_memory
+from nwbkit.storage.slabs import Blocks, Chunk, next_slab
 
 Progress = Callable[[int], None]
 
@@ -77,10 +79,13 @@ class Filled:
     digests : dict of str to DatasetDigest
         By dataset path, taken as the data left the reader.
     measured : Measured
+    ledger : Ledger
+        The encoded chunks.
     """
 
     digests: dict[str, DatasetDigest]
     measured: Measured
+    ledger: Ledger
 
 
 class Reporter:
@@ -195,6 +200,8 @@ class Filling:
             held, workers = 0, n_workers(self._feeds, jobs, max_memory)
         self._crew = Crew(workers, cancel)
         self._relay = Relay(held, self._crew)
+        self._ledger = Ledger()
+        self._ledger.expect(self.holes)
         self._began = time.perf_counter()
         self._interval = sys.getswitchinterval()
         self._ranks = itertools.count()
@@ -211,31 +218,39 @@ class Filling:
         if next(self._ranks) == self._crew.size - 1:
             while not self._crew.stopping and not self._relay.opened.wait(0.1):
                 pass
-        _work(self._feeds, self._relay, self._crew, self._report)
+        _work(self._feeds, Noting(self._relay, self._ledger), self._crew, self._report)
 
     def __exit__(self, *exc: object) -> None:
         sys.setswitchinterval(self._interval)
         self._crew.leave()
+        for feed in self._feeds:
+            feed.close()
 
     def finish(self, path: str | Path, more: Sequence[Hole] = ()) -> Filled:
         """Write everything into the skeleton at `path`, `more` holes as well."""
-        from nwbkit.storage.hdf5 import ChunkFile
+        from nwbkit.storage.backends import sink_of
 
         sys.setswitchinterval(self._interval)
-        later = feeds(more)
         holes = [*self.holes, *more]
-        with ChunkFile(path, holes) as sink:
+        with sink_of(path, holes) as sink:
             self._relay.open(sink)
             self._crew.wait()
-            if later:
-                crew = Crew(n_workers(later, self._jobs, self._max_memory), self._cancel)
-                crew.run(lambda: _work(later, sink, crew, self._report))
+            digests = fill_into(
+                sink,
+                more,
+                self._ledger,
+                jobs=self._jobs,
+                max_memory=self._max_memory,
+                report=self._report,
+                cancel=self._cancel,
+            )
             stored, waited = sink.stored, sink.lock_wait_s
-        done = [*self._feeds, *later]
-        digests = {m.hole.path: m.digester.result() for feed in done for m in feed.members}
+        digests.update(_digests(self._feeds))
         raw = sum(hole.nbytes for hole in holes)
         seconds = time.perf_counter() - self._began
-        return Filled(digests, Measured(seconds, raw, stored, self._crew.size, waited))
+        return Filled(
+            digests, Measured(seconds, raw, stored, self._crew.size, waited), self._ledger
+        )
 
 
 class Relay:
@@ -317,15 +332,22 @@ def _work(work: Sequence[Feed], sink: Sink, crew: Crew, report: Reporter) -> Non
     scratch = Scratch()
     for feed in work:
         while not crew.stopping:
-            slab = feed.next(scratch)
+            slab = next_slab(feed, scratch)
             if slab is None:
                 break
-            for member in feed.members:
-                part = member.cut(slab[1], scratch)
-                member.digester.add(slab[0], part)
-                for start, band in member.bands.add(slab[0], part):
-                    _store(member, start, band, sink, crew, scratch)
-                report(part.nbytes)
+            for item in slab[2]:
+                if crew.stop.is_set():
+                    return
+                member = item.member
+                if isinstance(item, Chunk):
+                    sink.put(member.hole, item.offset, item.data)
+                elif isinstance(item, Blocks):
+                    member.digester.put(item.first, item.digests)
+                else:
+                    member.digester.add(item.start, item.rows)
+                    for start, band in member.bands.add(item.start, item.rows):
+                        _store(member, start, band, sink, crew, scratch)
+            report((slab[1] - slab[0]) * feed.row_bytes)
 
 
 def _store(
@@ -335,11 +357,60 @@ def _store(
     if not hole.plan.chunks:
         sink.put_rows(hole, start, band)
         return
-    steps = [range(0, n, c) for n, c in zip(hole.shape[1:], hole.plan.chunks[1:], strict=True)]
-    for corner in itertools.product(*steps):
+    for offset, data in chunks_of(hole, start, band, scratch):
+        sink.put(hole, offset, data)
         if crew.stopping:
             return
+
+
+def chunks_of(
+    hole: Hole, start: int, band: AnyArray, scratch: Scratch
+) -> Iterator[tuple[tuple[int, ...], Bytes]]:
+    """Encode a band: ``(offset, stored bytes)`` of each of its chunks.
+
+    Parameters
+    ----------
+    hole : Hole
+        With chunks.
+    start : int
+        First row of the band.
+    band : numpy.ndarray
+        The rows of one line of chunks; fewer at the end of the dataset.
+    scratch : Scratch
+        What is yielded may lie in it and is valid until the next chunk.
+    """
+    steps = [range(0, n, c) for n, c in zip(hole.shape[1:], hole.plan.chunks[1:], strict=True)]
+    for corner in itertools.product(*steps):
         inside = tuple(
             slice(low, low + c) for low, c in zip(corner, hole.plan.chunks[1:], strict=True)
         )
-        sink.put(hole, (start, *corner), encode(band[(slice(None), *inside)], hole.plan, scratch))
+        block = band[(slice(None), *inside)]
+        yield (start, *corner), hole.encode(block, scratch)
+
+
+def fill_into(
+    sink: Sink,
+    holes: Sequence[Hole],
+    ledger: Ledger,
+    *,
+    jobs: int,
+    max_memory: int,
+    report: Reporter,
+    cancel: threading.Event | None = None,
+) -> dict[str, DatasetDigest]:
+    """Fill `holes` into an open sink; digests by path."""
+    work = feeds(holes)
+    ledger.expect(holes)
+    noting = Noting(sink, ledger)
+    try:
+        if work:
+            crew = Crew(n_workers(work, jobs, max_memory), cancel)
+            crew.run(lambda: _work(work, noting, crew, report))
+    finally:
+        for feed in work:
+            feed.close()
+    return _digests(work)
+
+
+def _digests(work: Sequence[Feed]) -> dict[str, DatasetDigest]:
+    return {m.hole.path: m.digester.result() for feed in work for m in feed.members}

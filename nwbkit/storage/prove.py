@@ -21,19 +21,13 @@ import h5py
 import numpy as np
 
 from nwbkit.errors import DamagedInput, IOFailure
-from nwbkit.storage.codec import (
-    DEFLATE,
-    FLETCHER32,
-    SHUFFLE,
-    AnyArray,
-    Scratch,
-    Undecodable,
-    decode,
-)
+from nwbkit.storage.backends import is_folder
+from nwbkit.storage.codec import AnyArray, Bytes, Scratch, Undecodable, decodable, decode
 from nwbkit.storage.content import Names
 from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import BlockDigester, DatasetDigest, flat_bytes
 from nwbkit.storage.pipeline import Progress, Reporter
+from nwbkit.storage.plugins import refuse_missing
 from nwbkit.storage.values import digest_dataset, is_plain, nbytes
 
 #: As many chunks of one dataset are named; the rest is counted.
@@ -88,7 +82,7 @@ class Decoded:
 
 
 @dataclass
-class _Chunked:
+class Chunked:
     """A dataset whose chunks are decoded here."""
 
     path: str
@@ -102,11 +96,18 @@ class _Chunked:
     digester: BlockDigester
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing is stored of it."""
+        return not self.stored
+
+    @property
     def band_bytes(self) -> int:
+        """Of a line of chunks, decoded."""
         return self.chunks[0] * math.prod(self.shape[1:]) * self.dtype.itemsize
 
     @property
     def worker_bytes(self) -> int:
+        """Held by each thread that decodes it."""
         chunk = math.prod(self.chunks) * self.dtype.itemsize
         row = math.prod(self.shape[1:]) * self.dtype.itemsize
         block = self.digester.block_rows
@@ -114,13 +115,14 @@ class _Chunked:
         return self.band_bytes + 4 * chunk + pieces
 
 
-def _chunked(dataset: h5py.Dataset, path: str) -> _Chunked | None:
+def _chunked(dataset: h5py.Dataset, path: str) -> Chunked | None:
     """Return what is needed to decode `dataset` here; None where h5py has to."""
     if not dataset.chunks or not dataset.size or not is_plain(dataset.dtype):
         return None
     create = dataset.id.get_create_plist()
     filters = tuple(create.get_filter(i)[0] for i in range(create.get_nfilters()))
-    if not set(filters) <= {DEFLATE, SHUFFLE, FLETCHER32}:
+    if not decodable(filters):
+        refuse_missing(dataset)
         return None
     dtype = dataset.dtype
     if dtype.hasobject or dataset.id.get_type().get_size() != dtype.itemsize:
@@ -133,13 +135,22 @@ def _chunked(dataset: h5py.Dataset, path: str) -> _Chunked | None:
     dataset.id.chunk_iter(note)
     digester = BlockDigester(dataset.shape, dtype)
     fill = dataset.fillvalue
-    return _Chunked(path, dataset.shape, dtype, dataset.chunks, filters, fill, stored, digester)
+    return Chunked(path, dataset.shape, dtype, dataset.chunks, filters, fill, stored, digester)
 
 
-class _Reading:
-    """One pass over a file: tasks, what came of them, and the file they read."""
+class Reading:
+    """One pass over a file: tasks, what came of them, and the file they read.
 
-    def __init__(self, file: h5py.File, names: Names, fd: int, report: Reporter) -> None:
+    Parameters
+    ----------
+    file : h5py.File
+    names : Names
+    report : Reporter
+    fd : int
+        The same file, for reads past HDF5.
+    """
+
+    def __init__(self, file: Any, names: Names, report: Reporter, fd: int = -1) -> None:
         self.file = file
         self.names = names
         self.fd = fd
@@ -148,12 +159,17 @@ class _Reading:
         self.lock = threading.Lock()
         self.crew: Crew | None = None
 
+    def chunked(self, path: str) -> Chunked | None:
+        """What is needed to decode a dataset here; None where its own library has to."""
+        return None if self.file.userblock_size else _chunked(self.file[path], path)
+
     def damaged(self, path: str, text: str) -> None:
+        """Note what is wrong with a dataset."""
         with self.lock:
             self.out.problems.setdefault(path, Damage(path)).add(text)
 
     def slices(self, path: str, scratch: Scratch) -> None:
-        """Read a dataset through h5py."""
+        """Read a dataset as a whole, through h5py."""
         dataset = self.file[path]
         try:
             digest = digest_dataset(dataset, self.names.resolve)
@@ -165,7 +181,7 @@ class _Reading:
             self.out.digests[path] = digest
         self.report(nbytes(dataset))
 
-    def band(self, data: _Chunked, start: int, scratch: Scratch) -> None:
+    def band(self, data: Chunked, start: int, scratch: Scratch) -> None:
         """Decode one row of chunks."""
         rows = min(data.chunks[0], data.shape[0] - start)
         steps = [range(0, n, c) for n, c in zip(data.shape[1:], data.chunks[1:], strict=True)]
@@ -176,7 +192,7 @@ class _Reading:
             if self.crew is not None and self.crew.stopping:
                 return
             try:
-                values = self._chunk(data, (start, *corner), scratch)
+                values = self.chunk(data, (start, *corner), scratch)
             except Undecodable as error:
                 self.damaged(data.path, f"chunk at {[start, *corner]}: {error}")
                 whole = False
@@ -194,12 +210,32 @@ class _Reading:
             data.digester.add(start, band)
             self.report(band.nbytes)
 
-    def _chunk(self, data: _Chunked, offset: tuple[int, ...], scratch: Scratch) -> AnyArray:
-        if offset not in data.stored:
+    def chunk(self, data: Chunked, offset: tuple[int, ...], scratch: Scratch) -> AnyArray:
+        """Decode one chunk.
+
+        Raises
+        ------
+        Undecodable
+        """
+        stored = self.load(data, offset, scratch)
+        if stored is None:
             values = scratch.array("fill", data.chunks, data.dtype)
             values[...] = data.fill
             return values
-        mask, place, size = data.stored[offset]
+        mask = data.stored[offset][0]
+        return decode(stored, data.filters, mask, data.chunks, data.dtype, scratch)
+
+    def load(self, data: Chunked, offset: tuple[int, ...], scratch: Scratch) -> Bytes | None:
+        """The stored bytes of one chunk; None where it was never written.
+
+        Raises
+        ------
+        Undecodable
+            Where they are not there.
+        """
+        if offset not in data.stored:
+            return None
+        _, place, size = data.stored[offset]
         # Deflate never grows data by more; a longer claim would only cost memory.
         if size > 2 * math.prod(data.chunks) * data.dtype.itemsize + 4096:
             raise Undecodable(f"chunk claims to be stored in {size} bytes")
@@ -210,30 +246,29 @@ class _Reading:
             if n == 0:
                 raise Undecodable(f"file ends inside of the chunk, {size - got} bytes short")
             got += n
-        return decode(buffer, data.filters, mask, data.chunks, data.dtype, scratch)
+        return buffer
 
 
 Task = Callable[[Scratch], None]
 
 
 def _tasks(
-    reading: _Reading, wanted: Collection[str] | None, max_memory: int
-) -> tuple[list[_Chunked], Iterator[Task], int]:
+    reading: Reading, wanted: Collection[str] | None, max_memory: int
+) -> tuple[list[Chunked], Iterator[Task], int]:
     """Return datasets decoded here, all tasks, and the bytes that the largest needs."""
-    chunked: list[_Chunked] = []
+    chunked: list[Chunked] = []
     others: list[str] = []
     for path, (kind, _) in reading.names.objects.items():
         if kind != "dataset" or (wanted is not None and path not in wanted):
             continue
-        dataset = reading.file[path]
-        data = None if reading.file.userblock_size else _chunked(dataset, path)
+        data = reading.chunked(path)
         if data is not None and data.worker_bytes <= max_memory:
             chunked.append(data)
         else:
             others.append(path)
     for data in list(chunked):
         size = math.prod(data.shape) * data.dtype.itemsize
-        if not data.stored and size > _EMPTY_CLAIM:
+        if data.empty and size > _EMPTY_CLAIM:
             reading.damaged(data.path, f"{size} bytes are declared and none is stored")
             chunked.remove(data)
 
@@ -261,7 +296,7 @@ def decode_digests(
     Parameters
     ----------
     path : path
-        An HDF5 file that nobody is writing.
+        An HDF5 file or a Zarr store that nobody is writing.
     dataset_paths : collection of str, optional
         Default: all datasets.
     jobs : int
@@ -285,12 +320,16 @@ def decode_digests(
     nwbkit.errors.IOFailure
         Where the disk fails while reading.
     """
+    if is_folder(path):
+        from nwbkit.storage.zarr_prove import decode_store
+
+        return decode_store(path, dataset_paths, jobs, max_memory, progress, cancel)
     fd = os.open(path, os.O_RDONLY)
     try:
         try:
             with h5py.File(path, "r") as file:
-                reading = _Reading(file, Names(file), fd, Reporter(progress))
-                _run(reading, dataset_paths, jobs, max_memory, cancel)
+                reading = Reading(file, Names(file), Reporter(progress), fd)
+                run(reading, dataset_paths, jobs, max_memory, cancel)
         except (RuntimeError, KeyError) as error:
             raise _unreadable(path, error) from error
         except OSError as error:
@@ -306,13 +345,14 @@ def _unreadable(path: str | Path, error: Exception) -> DamagedInput:
     return DamagedInput(f"cannot read '{path}' as HDF5: {str(error).splitlines()[0].lower()}")
 
 
-def _run(
-    reading: _Reading,
+def run(
+    reading: Reading,
     wanted: Collection[str] | None,
     jobs: int,
     max_memory: int,
     cancel: threading.Event | None,
 ) -> None:
+    """Decode what is `wanted` (None: all) on `jobs` threads; what came of it is in ``out``."""
     asked = {path: reading.names.canonical(path) for path in wanted or ()}
     there = reading.names.of_kind("dataset")
     for path, canonical in asked.items():

@@ -6,41 +6,90 @@ it is what Make and users look at. Any failure or signal in between puts the old
 back. A kill -9 or a power cut between the renames (microseconds) can leave the new sidecar
 beside the old output; so that this is found, a sidecar carries the size and checksum
 (:func:`file_checksum`) of the output it belongs to. The old output is whole at every moment.
+
+An output may be a folder (a Zarr store); :mod:`nwbkit.storage.folders` has what is different.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-import xxhash
-
 from nwbkit.errors import IOFailure, OutputExists, OutputRefused, TryAgain
+from nwbkit.storage import folders
 from nwbkit.storage.lock import OutputLock, dead_claims
+
+#: What outputs are called that are folders.
+STORE = ".nwb.zarr"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def file_checksum(path: str | Path) -> str:
-    """The xxh3_128 of a file's bytes, 32 hex digits."""
-    machine = xxhash.xxh3_128()
-    buffer = memoryview(bytearray(4 << 20))
-    with open(path, "rb", buffering=0) as f:
-        while n := f.readinto(buffer):
-            machine.update(buffer[:n])
-    return machine.hexdigest()
+    """Digest of an output, 32 hex digits: the xxh3_128 of a file's bytes, or of a folder's list.
+
+    See :func:`nwbkit.storage.folders.store_checksum` for the latter.
+    """
+    path = Path(path)
+    return folders.store_checksum(path) if path.is_dir() else folders.checksum(path)
+
+
+def output_size(path: str | Path) -> int:
+    """Bytes of an output: of a file, or of all files of a folder."""
+    return folders.size_of(Path(path))
 
 
 def sidecar_path(out: str | Path) -> Path:
     """Where the sidecar of `out` lies: ``OUT.json``."""
     out = Path(out)
     return out.with_name(out.name + ".json")
+
+
+def sums_path(out: str | Path) -> Path:
+    """Where the checksum file of `out` lies: ``OUT.sha256``."""
+    out = Path(out)
+    return out.with_name(out.name + ".sha256")
+
+
+def sha256_lines(path: str | Path, name: str) -> bytes:
+    """The lines by which ``sha256sum -c`` checks an output, run in the folder it will lie in.
+
+    Parameters
+    ----------
+    path : path
+        Where it lies now, file or folder.
+    name : str
+        What it will be called.
+    """
+    path = Path(path)
+    listed = [(path, name)]
+    if path.is_dir():
+        listed = [(path / file, f"{name}/{file}") for file in sorted(folders.files_of(path))]
+    with ThreadPoolExecutor(2) as pool:
+        digests = pool.map(_sha256, (file for file, _ in listed))
+    return b"".join(
+        _sum_line(digest, text) for digest, (_, text) in zip(digests, listed, strict=True)
+    )
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sum_line(digest: str, name: str) -> bytes:
+    # as coreutils writes it: a name with a backslash or a newline is escaped, and says so first
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if escaped != name else ""
+    return os.fsencode(f"{mark}{digest}  {escaped}\n")
 
 
 def write_failure(path: Path, error: OSError) -> IOFailure:
@@ -62,10 +111,22 @@ def _is_part(path: Path, of: Path) -> bool:
     return path.name.startswith(f".{of.name}.nwbkit-") and path.name.endswith(".part")
 
 
+def _is_older(path: Path, of: Path) -> bool:
+    """Whether `path` is called as an older folder `of` that was moved aside."""
+    return path.name.startswith(f".{of.name}.nwbkit-") and path.name.endswith(".older")
+
+
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        folders.remove(path)
+
+
+def sync_output(path: Path) -> None:
+    """Have an output, file or folder, on the disk when this returns."""
+    if path.is_dir():
+        folders.sync_tree(path)
+    else:
+        sync(path)
 
 
 def sync(path: Path) -> None:
@@ -118,7 +179,9 @@ def write_atomic(path: str | Path, data: bytes) -> None:
 
 
 def check_folder(out: Path) -> None:
-    """Refuse an output whose folder is missing or not writable, or that is a folder.
+    """Refuse an output whose folder is missing or not writable, or that is no such thing.
+
+    A folder may be replaced by a Zarr store only where it is one.
 
     Raises
     ------
@@ -132,7 +195,11 @@ def check_folder(out: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputRefused(f"cannot create '{out}': folder '{folder}' is not writable")
     if out.is_dir():
-        raise OutputRefused(f"cannot create '{out}': it is a folder")
+        if not (out.name.endswith(STORE) and folders.is_store(out)):
+            raise OutputRefused(f"cannot create '{out}': it is a folder that is no NWB store")
+        return
+    if out.exists() and out.name.endswith(STORE):
+        raise OutputRefused(f"cannot create '{out}': it is a file, a Zarr store is a folder")
     if out.exists() and not out.is_file():
         raise OutputRefused(f"cannot create '{out}': it is no regular file")
 
@@ -185,6 +252,8 @@ class Publication:
         self._refuse_existing()
         try:
             left = self._lock.acquire()
+            older = [p for p in self.out.parent.iterdir() if _is_older(p, self.out)]
+            folders.recover(self.out, older)
             # Somebody may have published between the first look and the lock.
             self._refuse_existing()
             self._reap(left)
@@ -209,9 +278,16 @@ class Publication:
         # Elsewhere, a file of this name may belong to an output of the same name in another
         # folder: only the one that the dead job's lock names is removed.
         _remove(p for p in left if _is_part(p, self.out))
+        _remove(p for p in self.out.parent.iterdir() if _is_older(p, self.out))
         _remove(dead_claims(self.out, now))
 
-    def publish(self, sidecar: bytes, *, depfile: tuple[Path, bytes] | None = None) -> None:
+    def publish(
+        self,
+        sidecar: bytes,
+        *,
+        depfile: tuple[Path, bytes] | None = None,
+        sums: bytes | None = None,
+    ) -> None:
         """Put the finished file in its place, with its sidecar and depfile.
 
         Parameters
@@ -220,6 +296,8 @@ class Publication:
             Content of ``OUT.json``; should carry size and checksum of the file.
         depfile : (path, bytes), optional
             Where to write Make's dependencies, and what.
+        sums : bytes, optional
+            Content of ``OUT.sha256``.
 
         Raises
         ------
@@ -233,17 +311,21 @@ class Publication:
         if depfile is not None:
             check_folder(depfile[0])
         try:
-            sync(self.part)
+            sync_output(self.part)
             staged = self._stage()
             renames = [self._aside(sidecar_path(self.out), sidecar)]
             if depfile is not None:
                 renames.append(self._aside(*depfile))
+            if sums is not None:
+                renames.append(self._aside(sums_path(self.out), sums))
             backup = self._backup(sidecar_path(self.out))
         except OSError as error:
             raise write_failure(self.out, error) from error
         if not self._lock.is_mine():
             raise TryAgain(f"'{self.out}' was taken over by another job")
         self._swap(staged, renames, backup)
+        if sums is None:  # those of the older output would be a lie
+            sums_path(self.out).unlink(missing_ok=True)
         for folder in {self.out.parent, *(path.parent for _, path in renames)}:
             _sync_folder(folder)
 
@@ -258,8 +340,11 @@ class Publication:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            shutil.copyfile(self.part, staged)
-            sync(staged)
+            if self.part.is_dir():
+                shutil.copytree(self.part, staged)
+            else:
+                shutil.copyfile(self.part, staged)
+            sync_output(staged)
         return staged
 
     def _aside(self, path: Path, data: bytes) -> tuple[Path, Path]:
@@ -285,13 +370,15 @@ class Publication:
 
     def _swap(self, staged: Path, renames: list[tuple[Path, Path]], backup: Path | None) -> None:
         sidecar = sidecar_path(self.out)
+        mine = _identity(staged)
         try:
             for aside, path in renames:
                 os.replace(aside, path)
             self._put(staged)
             self._published = True
         except BaseException as error:
-            if not self._published and not _same_file(staged, self.out):
+            # a signal may have come after the output was in place and before that was noted
+            if not self._published and mine != _identity(self.out):
                 if backup is not None:
                     os.replace(backup, sidecar)
                 else:
@@ -301,6 +388,9 @@ class Publication:
             raise
 
     def _put(self, staged: Path) -> None:
+        if staged.is_dir():
+            self._put_folder(staged)
+            return
         if self._overwrite:
             os.replace(staged, self.out)
             return
@@ -314,19 +404,37 @@ class Publication:
             self._refuse_existing()
             os.replace(staged, self.out)
 
+    def _put_folder(self, staged: Path) -> None:
+        aside = staged.with_name(staged.name.removesuffix(".part") + ".older")
+        os.utime(staged)  # what Make looks at
+        if self._overwrite:
+            check_folder(self.out)  # what was there before may have gone, or be another thing
+        try:
+            folders.put(staged, self.out, aside, replace=self._overwrite)
+        except FileExistsError:
+            self._refuse_existing()
+            raise
+        self._temporaries.append(aside)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _remove(self._temporaries)
-        self._lock.release()
+        try:
+            _remove(self._temporaries)
+        except BaseException:  # a signal meanwhile: a folder takes its time
+            _remove(self._temporaries)
+            raise
+        finally:
+            self._lock.release()
 
 
-def _same_file(staged: Path, out: Path) -> bool:
-    """Whether the output is in place, although a signal came before this was noted."""
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file or folder from all others, whatever its name; None where it is gone."""
     try:
-        return not staged.exists() or os.path.samefile(staged, out)
+        found = path.stat()
     except OSError:
-        return False
+        return None
+    return found.st_dev, found.st_ino

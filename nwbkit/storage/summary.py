@@ -28,7 +28,7 @@ class Summary:
 
 
 def summarise(path: Path, known: Mapping[str, DatasetDigest]) -> Summary:
-    """Return the digests of everything in an HDF5 file.
+    """Return the digests of everything in a file or store.
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ def summarise(path: Path, known: Mapping[str, DatasetDigest]) -> Summary:
     known : mapping of str to DatasetDigest
         By path: datasets whose values were digested already; the others are read.
     """
-    import h5py
     import xxhash
 
     from nwbkit.storage import content
+    from nwbkit.storage.backends import names_of, open_output
 
-    with h5py.File(path, "r") as file:
-        names = content.Names(file)
+    with open_output(path) as file:
+        names = names_of(file)
         records = content.walk(file, names)
         digests = content.digest_rest(file, known, names)
     objects = {}

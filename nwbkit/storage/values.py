@@ -25,6 +25,7 @@ from nwbkit.storage.digests import (
     n_blocks,
 )
 from nwbkit.storage.planning import block_rows
+from nwbkit.zarrs.tree import Reference
 
 AnyArray = npt.NDArray[Any]
 
@@ -33,6 +34,9 @@ Resolve = Callable[[Any], str]
 
 #: Item size that stands in for elements of no fixed size when rows are cut into blocks.
 _NOMINAL_ITEM = 64
+
+#: Kinds of number that an attribute may be.
+_NUMBERS = {"b": "bool", "i": "int", "u": "int", "f": "float"}
 
 #: Longer attribute text is shown as its digest.
 _LITERAL = 120
@@ -122,7 +126,7 @@ def value_digest(value: Any, dtype: np.dtype[Any] | None = None, resolve: Resolv
 def _as_array(value: Any, dtype: np.dtype[Any] | None) -> tuple[AnyArray, np.dtype[Any]]:
     if isinstance(value, np.ndarray):
         array = value
-    elif isinstance(value, (str, bytes, h5py.Reference)):
+    elif isinstance(value, (str, bytes, h5py.Reference, Reference)):
         array = np.empty((), object)
         array[()] = value
     else:
@@ -130,6 +134,8 @@ def _as_array(value: Any, dtype: np.dtype[Any] | None) -> tuple[AnyArray, np.dty
     if dtype is None:
         is_text = array.dtype.kind in "OSU"
         dtype = h5py.string_dtype() if is_text else array.dtype
+        if isinstance(value, Reference):
+            dtype = h5py.ref_dtype
     return array, np.dtype(dtype)
 
 
@@ -137,10 +143,11 @@ def describe(value: Any, dtype: np.dtype[Any] | None = None, resolve: Resolve = 
     """Return an attribute's canonical description: its type, and itself or its digest.
 
     Short text, single numbers and references are shown; everything else is its digest. Two
-    attributes are equal when their descriptions are.
+    attributes are equal when their descriptions are. Of numbers only the kind (int, float,
+    bool) counts, not the width in bytes, which Zarr does not keep; values count exactly.
     """
     if isinstance(value, h5py.Empty):
-        return f"{type_name(value.dtype)} empty"
+        return "null"
     array, dtype = _as_array(value, dtype)
     name = type_name(dtype)
     if array.shape == ():
@@ -151,11 +158,15 @@ def describe(value: Any, dtype: np.dtype[Any] | None = None, resolve: Resolve = 
                 return f"text {json.dumps(text)}"
         elif name == "reference":
             return f"reference {resolve(item)}"
-        elif dtype.kind in "iub" and is_plain(dtype):
-            return f"{name} {item}"
-        elif name in ("<f4", "<f8") and np.isfinite(item):
-            return f"{name} {float(item)!r}"  # exact: repr reads back as the same bits
-    return f"{name} {list(array.shape)} xxh3_128:{value_digest(array, dtype, resolve)}"
+    if not array.size:
+        return f"empty {list(array.shape)}"  # Zarr keeps no type of what is not there
+    kind = _NUMBERS.get(dtype.kind) if is_plain(dtype) else None
+    if kind is None:
+        return f"{name} {list(array.shape)} xxh3_128:{value_digest(array, dtype, resolve)}"
+    text = json.dumps(array.tolist())  # exact: what repr shows reads back as the same bits
+    if array.shape == ():
+        return f"{kind} {text}"
+    return f"{kind} {list(array.shape)} xxh3_128:{xxhash.xxh3_128_hexdigest(text.encode())}"
 
 
 def digest_dataset(dataset: h5py.Dataset, resolve: Resolve) -> DatasetDigest:

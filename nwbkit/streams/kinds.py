@@ -8,16 +8,18 @@ Roles in use
 ------------
 Array: ``raw`` (what a device recorded at its full band), ``lfp_band`` (a band that the
 hardware recorded beside it), ``lfp`` (computed from another stream), ``analog``,
-``sync``, ``stimulus``, ``audio``, ``two_photon`` and ``one_photon`` (movies), ``traces``
-(of ROIs), ``masks`` (dense, one image a ROI), ``position``, ``direction``.
+``sync``, ``stimulus``, ``audio``, ``behavior`` (measured of the animal), ``two_photon`` and
+``one_photon`` (movies), ``traces`` (of ROIs), ``masks`` (dense, one image a ROI),
+``position``, ``direction``.
 Table: ``events``, ``intervals``, ``properties``.
-Ragged: ``units``, ``masks`` (pixel lists). External: ``video``. Sweeps: ``voltage_clamp``,
-``current_clamp``, ``izero``. Pose: ``pose``. Images: ``summary``.
+Ragged: ``units``, ``masks`` (pixel lists), ``values`` (numbers without a time).
+External: ``video``. Sweeps: ``voltage_clamp``, ``current_clamp``, ``izero``. Pose: ``pose``.
+Images: ``summary``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -110,6 +112,12 @@ class Array(Stream):
         Of dense masks: one row a ROI.
     reference_frame : str, optional
         Of positions and directions: what zero and the axes are.
+    hdf5 : (Path, str), optional
+        With concurrency ``hdf5``: file and path of the dataset that holds exactly these rows,
+        so that its stored chunks can be read past h5py's lock.
+    reopen : callable, optional
+        With concurrency ``process``: gives the same stream in another process; set by who
+        opens the source, and made of plain data.
     """
 
     kind: ClassVar[str] = "array"
@@ -131,6 +139,8 @@ class Array(Stream):
     quantity: str | None = None
     properties: Table | None = None
     reference_frame: str | None = None
+    hdf5: tuple[Path, str] | None = None
+    reopen: Callable[[], Array] | None = None
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Rows ``start..stop`` in `dtype`, C order; into `out` where given.

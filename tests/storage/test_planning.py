@@ -80,7 +80,7 @@ def test_peak_memory_counts_the_chunks_abreast():
         DatasetPlan((10,)),
         DatasetPlan((0, 10)),
         DatasetPlan((5, 5), codec="lzma"),
-        DatasetPlan((5, 5), level=9),
+        DatasetPlan((5, 5), level=10),
     ],
 )
 def test_plans_that_do_not_fit_are_refused(plan):

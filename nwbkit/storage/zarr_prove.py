@@ -1,0 +1,161 @@
+"""Reading a Zarr store back: every chunk decoded on all cores, and digested."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nwbkit.errors import DamagedInput, IOFailure
+from nwbkit.storage.codec import AnyArray, Bytes, Scratch, Undecodable
+from nwbkit.storage.digests import BlockDigester
+from nwbkit.storage.pipeline import Progress, Reporter
+from nwbkit.storage.prove import Chunked, Decoded, Reading, run
+from nwbkit.storage.values import is_plain
+from nwbkit.storage.zarr_content import ZarrNames
+from nwbkit.zarrs.blosc import ChunkError, need_numcodecs
+from nwbkit.zarrs.tree import CONSOLIDATED, Dataset, File, TreeError
+
+#: Checksums that some codecs keep behind the values of a chunk.
+_MARGIN = 16
+
+
+@dataclass
+class _Stored(Chunked):
+    """An array whose chunks are decoded here."""
+
+    dataset: Dataset | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not any(p.name[:1].isdigit() for p in _array(self).folder.iterdir())
+
+
+def _array(data: Chunked) -> Dataset:
+    assert isinstance(data, _Stored) and data.dataset is not None
+    return data.dataset
+
+
+class StoreReading(Reading):
+    """One pass over a store."""
+
+    def chunked(self, path: str) -> Chunked | None:
+        """What is needed to decode an array of numbers; None for all else."""
+        dataset: Dataset = self.file[path]
+        plain = is_plain(dataset.dtype) and not dataset.dtype.hasobject and not dataset.is_text
+        if not (plain and dataset.size and dataset.shape) or dataset.shape != dataset.stored_shape:
+            return None
+        dtype = dataset.chain.dtype
+        digester = BlockDigester(dataset.shape, dtype)
+        return _Stored(path, dataset.shape, dtype, dataset.chunks, (), None, {}, digester, dataset)
+
+    def chunk(self, data: Chunked, offset: tuple[int, ...], scratch: Scratch) -> AnyArray:
+        """Decode one chunk.
+
+        Raises
+        ------
+        Undecodable
+        """
+        dataset = _array(data)
+        index = tuple(o // c for o, c in zip(offset, data.chunks, strict=True))
+        out = scratch.array("unpacked", (dataset.chain.size + _MARGIN,), np.uint8)
+        try:
+            return dataset.read_chunk(index, out)
+        except ChunkError as error:
+            raise Undecodable(str(error)) from None
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            name = dataset.chunk_path(index).name
+            raise Undecodable(f"file '{name}' cannot be read: {reason}") from None
+
+    def load(self, data: Chunked, offset: tuple[int, ...], scratch: Scratch) -> Bytes | None:
+        """The file of one chunk.
+
+        Raises
+        ------
+        Undecodable
+        """
+        index = tuple(o // c for o, c in zip(offset, data.chunks, strict=True))
+        path = _array(data).chunk_path(index)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise Undecodable(f"file '{path.name}' cannot be read: {error.strerror}") from None
+
+
+def decode_store(
+    path: str | Path,
+    wanted: Collection[str] | None,
+    jobs: int,
+    max_memory: int,
+    progress: Progress | None,
+    cancel: threading.Event | None,
+) -> Decoded:
+    """As :func:`nwbkit.storage.prove.decode_digests`, of a store.
+
+    Raises
+    ------
+    nwbkit.errors.DamagedInput
+        Where its object tree cannot be walked.
+    nwbkit.errors.MissingExtra
+        numcodecs is not installed.
+    """
+    need_numcodecs()
+    try:
+        with File(path) as file:
+            reading = StoreReading(file, ZarrNames(file), Reporter(progress))
+            run(reading, wanted, jobs, max_memory, cancel)
+    except TreeError as error:
+        raise DamagedInput(f"cannot read '{path}' as Zarr: {error}") from error
+    except OSError as error:
+        raise IOFailure(f"cannot read '{path}': {error}") from error
+    return reading.out
+
+
+def check_consolidated(path: Path) -> str | None:
+    """What is wrong with a store's consolidated metadata; None where nothing is.
+
+    They are written last, so that a store without them was never finished.
+    """
+    from nwbkit.storage.zarr import consolidated, metadata_files
+
+    whole = path / CONSOLIDATED
+    if not whole.exists():
+        return f"'{CONSOLIDATED}' is missing: the store was never finished, or has lost it"
+    found = whole.read_bytes()
+    try:
+        if found == consolidated(path):
+            return None
+    except ValueError:
+        pass
+    return _difference(path, found, list(metadata_files(path)))
+
+
+def _difference(path: Path, found: bytes, files: list[Path]) -> str | None:
+    """Which metadata file is not as consolidated; None where all are, but for their spelling."""
+    import json
+
+    try:
+        known: Any = json.loads(found)["metadata"]
+        names = {f.relative_to(path).as_posix(): f for f in files}
+        for name in sorted(set(known) | set(names)):
+            if name not in names:
+                return f"metadata file '{name}' is missing"
+            if name not in known:
+                return f"metadata file '{name}' is not in '{CONSOLIDATED}'"
+            try:
+                same = json.loads(names[name].read_bytes()) == known[name]
+            except ValueError:
+                return f"metadata file '{name}' is no JSON"
+            if not same and json.dumps(json.loads(names[name].read_bytes())) != json.dumps(
+                known[name]
+            ):
+                return f"metadata file '{name}' and '{CONSOLIDATED}' contradict each other"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"'{CONSOLIDATED}' is no consolidated metadata"
+    return None

@@ -1,0 +1,1 @@
+"""Campaigns: kills, full disks, races and flipped bits, short in the tests, long by make."""
