@@ -11,7 +11,14 @@ from nwbkit.comparisons.base import Comparison
 from nwbkit.comparisons.events import compare_events
 from nwbkit.comparisons.intervals import compare_intervals
 from nwbkit.comparisons.pose import compare_pose
+from nwbkit.comparisons.rois import (
+    compare_image_masks,
+    compare_pixel_masks,
+    compare_summary,
+    compare_traces,
+)
 from nwbkit.comparisons.units import compare_units
+from nwbkit.comparisons.values import compare_values
 from nwbkit.comparisons.video import compare_video
 from nwbkit.errors import NoInput
 from nwbkit.session import OpenSession, fingerprint, load_sources, open_session
@@ -27,8 +34,13 @@ if TYPE_CHECKING:
 #: By kind and role; a kind alone where every role compares alike.
 COMPARISONS: dict[tuple[str, str | None], Callable[[Comparison], None]] = {
     ("array", None): compare_array,
+    ("ragged", "values"): compare_values,
     ("table", "events"): compare_events,
     ("ragged", "units"): compare_units,
+    ("ragged", "masks"): compare_pixel_masks,
+    ("array", "masks"): compare_image_masks,
+    ("array", "traces"): compare_traces,
+    ("images", "summary"): compare_summary,
     ("table", "intervals"): compare_intervals,
     ("external", None): compare_video,
     ("pose", None): compare_pose,
@@ -64,7 +76,8 @@ def check_against(
     nwbkit.errors.NoInput
         Where `against` holds no source that could be the recorded one.
     """
-    import h5py
+    from nwbkit.storage.backends import open_output
+    from nwbkit.storage.plugins import enable
 
     document = _todays(sidecar, load_sources(against))
     stub = sidecar.choices.get("stub")
@@ -73,7 +86,8 @@ def check_against(
     with open_session(document, sets=sets, salvage=salvage) as session:
         _check_files(session, sidecar, report)
         streams = {r.address(s): (r, s) for r in session.readers for s in r.streams}
-        with h5py.File(path, "r") as file:
+        with open_output(path) as file:
+            enable(file)
             for address, record in sidecar.streams.items():
                 if address not in streams:
                     report.check(address, "stream", "is no longer in the source")

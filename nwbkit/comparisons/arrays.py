@@ -10,6 +10,7 @@ import numpy as np
 
 from nwbkit.comparisons.base import Comparison, digest_rows
 from nwbkit.streams import Array, Timebase
+from nwbkit.streams.turned import as_stored
 from nwbkit.streams.views import Times, Window, cut
 
 
@@ -40,14 +41,18 @@ def _samples(c: Comparison, nwb_path: str, part: Array, first: int) -> None:
     """Every sample, bit by bit."""
     independent = c.reader.reread(part.id, 0, 0) is not None
 
+    stored = as_stored(part)
+
     def read(start: int, stop: int) -> Any:
-        if independent:
-            return c.reader.reread(part.id, first + start, first + stop)
-        return part.read(start, stop)
+        if not independent:
+            return stored.read(start, stop)
+        rows = c.reader.reread(part.id, first + start, first + stop)
+        # turned here by numpy's own words, and not by the view that convert reads through
+        return np.swapaxes(rows, 1, 2) if stored is not part and rows is not None else rows
 
     whole = part.parent if part.parent is not None else part
     row_bytes = math.prod(whole.shape[1:]) * whole.dtype.itemsize
-    expected = digest_rows(read, part.shape, part.dtype, jobs=c.jobs, row_bytes=row_bytes)
+    expected = digest_rows(read, stored.shape, part.dtype, jobs=c.jobs, row_bytes=row_bytes)
     found = c.digest_at(f"{nwb_path}/data")
     difference = "could not be decoded" if found is None else found.compare(expected)
     c.check(
@@ -101,7 +106,7 @@ def _start_and_rate(c: Comparison, nwb_path: str, start: float, rate: float, who
 def _scale(c: Comparison, nwb_path: str, stream: Array) -> None:
     """Gain and offset of every channel."""
     group = c.file[nwb_path]
-    n = stream.shape[1] if len(stream.shape) > 1 else 1
+    n = stream.shape[1] if len(stream.shape) == 2 else 1
     gain = np.broadcast_to(float(group["data"].attrs["conversion"]), n)
     if "channel_conversion" in group:
         gain = gain * group["channel_conversion"][...]

@@ -9,16 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit.errors import InternalError
+from nwbkit.nwb.behavior import write_behavior, write_values
 from nwbkit.nwb.devices import Hardware
 from nwbkit.nwb.electrodes import ElectrodeRows
 from nwbkit.nwb.events import write_events
 from nwbkit.nwb.facts import lookup
 from nwbkit.nwb.file import build_file
+from nwbkit.nwb.images import write_summary
 from nwbkit.nwb.intervals import write_intervals
+from nwbkit.nwb.movies import write_movie
 from nwbkit.nwb.names import Taken
+from nwbkit.nwb.planes import Planes
 from nwbkit.nwb.pose import refuse_labels, write_pose
 from nwbkit.nwb.refused import STORED_KINDS, refuse_stored
+from nwbkit.nwb.rois import write_image_masks, write_pixel_masks
 from nwbkit.nwb.series import write_electrical, write_series, written_as
+from nwbkit.nwb.spatial import write_direction, write_position
+from nwbkit.nwb.traces import write_traces
 from nwbkit.nwb.units import write_units
 from nwbkit.nwb.video import write_video
 from nwbkit.streams import Array, ClockMap, External, Pose, Stream, Timebase
@@ -36,9 +43,19 @@ WRITERS: dict[tuple[str, str], Writer] = {
     ("array", "lfp"): write_electrical,
     ("array", "analog"): write_series,
     ("array", "sync"): write_series,
+    ("array", "behavior"): write_behavior,
+    ("ragged", "values"): write_values,
     ("array", "stimulus"): write_series,
+    ("array", "two_photon"): write_movie,
+    ("array", "one_photon"): write_movie,
+    ("array", "position"): write_position,
+    ("array", "direction"): write_direction,
     ("table", "events"): write_events,
     ("ragged", "units"): write_units,
+    ("ragged", "masks"): write_pixel_masks,
+    ("array", "masks"): write_image_masks,
+    ("array", "traces"): write_traces,
+    ("images", "summary"): write_summary,
     ("table", "intervals"): write_intervals,
     **dict.fromkeys(((kind, "stored") for kind in STORED_KINDS), refuse_stored),
     ("external", "video"): write_video,
@@ -115,6 +132,7 @@ class Assembler:
 
     def __post_init__(self) -> None:
         self.hardware = Hardware(self.nwbfile, self.metadata)
+        self.planes = Planes(self.nwbfile, self.metadata, self.hardware)
         self._taken: dict[str, Taken] = {}
         self._times: dict[tuple[str, Any], TimeSeries] = {}
         self.expected: dict[str, Any] = {}

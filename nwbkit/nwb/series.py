@@ -28,8 +28,8 @@ def write_electrical(assembler: Assembler, address: str, stream: Array) -> list[
 
     facts = assembler.stream_facts(address)
     paths = []
-    for name, part in _parts(assembler, address, stream, _GENERIC[stream.role]):
-        arguments = _common(assembler, address, part, name, facts)
+    for name, part in parts(assembler, address, stream, _GENERIC[stream.role]):
+        arguments = common_arguments(assembler, address, part, name, facts)
         arguments["electrodes"] = assembler.electrodes.region(stream, assembler.nwbfile)
         if facts.get("filtering") is not None:
             arguments["filtering"] = str(facts["filtering"])
@@ -46,17 +46,17 @@ def write_series(assembler: Assembler, address: str, stream: Array) -> list[str]
 
     facts = assembler.stream_facts(address)
     paths = []
-    for name, part in _parts(assembler, address, stream, "TimeSeries" + camel(stream.name)):
-        arguments = _common(assembler, address, part, name, facts)
+    for name, part in parts(assembler, address, stream, "TimeSeries" + camel(stream.name)):
+        arguments = common_arguments(assembler, address, part, name, facts)
         arguments["unit"] = stream.unit
-        arguments["conversion"], arguments["offset"] = _single_scale(address, part)
+        arguments["conversion"], arguments["offset"] = single_scale(address, part)
         series = TimeSeries(**arguments)
         paths.append(_place(assembler, address, stream, series))
         assembler.remember_times(part.timebase, series)
     return paths
 
 
-def _parts(
+def parts(
     assembler: Assembler, address: str, stream: Array, generic: str
 ) -> list[tuple[str, Array]]:
     """The series to write: one, or one per segment with ``--segments split``."""
@@ -74,12 +74,22 @@ def _parts(
     ]
 
 
-def _common(
-    assembler: Assembler, address: str, stream: Array, name: str, facts: dict[str, Any]
+def common_arguments(
+    assembler: Assembler,
+    address: str,
+    stream: Array,
+    name: str,
+    facts: dict[str, Any],
+    *,
+    data: Array | None = None,
 ) -> dict[str, Any]:
+    """Name, data, description, comments and times of a series.
+
+    `data` is what is stored where that is another view of the stream than itself.
+    """
     arguments: dict[str, Any] = {
         "name": name,
-        "data": assembler.hole(f"{address}:data", name, stream),
+        "data": assembler.hole(f"{address}:data", name, stream if data is None else data),
     }
     description = facts.get("description") or stream.description
     if description:
@@ -117,7 +127,7 @@ def _scale_electrical(stream: Array, arguments: dict[str, Any]) -> None:
         arguments["channel_conversion"] = np.asarray(stream.gain, np.float64)
 
 
-def _single_scale(address: str, stream: Array) -> tuple[float, float]:
+def single_scale(address: str, stream: Array) -> tuple[float, float]:
     """One conversion and offset for all channels; formats split streams whose gains differ."""
     gains, offsets = np.unique(stream.gain), np.unique(stream.offset)
     if gains.size != 1 or offsets.size != 1:

@@ -1,4 +1,4 @@
-"""NWB files themselves (HDF5), by whomever written: for inspect and metadata extract."""
+"""NWB files themselves (HDF5 or Zarr), by whomever written: for inspect and metadata extract."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ def _look(listing: Listing) -> Iterator[Match]:
             entry.path.stem,
             entry.path.parent,
         )
+    for entry in listing.match("*.nwb.zarr"):
+        attributes = listing.head(entry.path / ".zattrs", _HEAD)
+        if entry.path.is_dir() and (entry.path / ".zgroup").exists():
+            sure = b'"nwb_version"' in attributes
+            yield Match(
+                (entry.path,),
+                Strength.MAGIC if sure else Strength.KEY,
+                "Zarr group with the attribute nwb_version" if sure else "Zarr group .nwb.zarr",
+                entry.path.name.removesuffix(".nwb.zarr"),
+                entry.path.name.removesuffix(".nwb.zarr"),
+                entry.path.parent,
+            )
 
 
 def _open(source: Source) -> Reader:
@@ -43,7 +55,7 @@ FORMAT = Format(
     id="nwb",
     title="NWB file",
     room="recording",
-    patterns=("*.nwb",),
+    patterns=("*.nwb", "*.nwb.zarr"),
     look=_look,
     open=_open,
 )

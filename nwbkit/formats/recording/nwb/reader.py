@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class StoredTable(Table):
 
 
 class NWBReader(Reader):
-    """One .nwb file, described and closed again.
+    """One .nwb file or .nwb.zarr store, described and closed again.
 
     Parameters
     ----------
@@ -76,22 +77,28 @@ class NWBReader(Reader):
     Raises
     ------
     nwbkit.errors.DamagedInput
-        Where HDF5 cannot read it.
+        Where HDF5 or Zarr cannot read it.
     nwbkit.errors.UnknownFormat
-        Where it is HDF5 and no NWB 2.
+        Where it is no NWB 2.
     """
 
     def __init__(self, source: Source) -> None:
-        import h5py
-
         super().__init__(source)
         path = source.paths[0]
         try:
-            with h5py.File(path, "r") as file:
+            with tree.opened(path) as file:
                 self._read(file)
         except (OSError, RuntimeError) as error:
+            kind = "Zarr" if path.is_dir() else "HDF5"
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DamagedInput(f"'{path.name}' cannot be read as HDF5: {reason}") from None
+            raise DamagedInput(f"'{path.name}' cannot be read as {kind}: {reason}") from None
+
+    def files(self) -> list[Path]:
+        """The file, or every file of a store."""
+        path = self.source.paths[0]
+        if not path.is_dir():
+            return [path]
+        return sorted(p for p in path.rglob("*") if p.is_file())
 
     def _read(self, file: h5py.File) -> None:
         path = self.source.paths[0]
@@ -99,7 +106,8 @@ class NWBReader(Reader):
         if version is None:
             if "nwb_version" in file:
                 raise UnknownFormat(f"'{path.name}' is NWB 1, which is not read here")
-            raise UnknownFormat(f"'{path.name}' is an HDF5 file without nwb_version: no NWB file")
+            kind = "a Zarr store" if path.is_dir() else "an HDF5 file"
+            raise UnknownFormat(f"'{path.name}' is {kind} without nwb_version: no NWB file")
         self.notes.append(f"NWB {version}")
         self._metadata = _metadata(file)
         start = self._metadata["NWBFile"].get("session_start_time", "an unknown time")

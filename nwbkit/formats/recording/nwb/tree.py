@@ -1,9 +1,11 @@
-"""Walking a strange HDF5 file: no link out of it is followed, nothing large is read."""
+"""Walking a strange file or store: no link out of it is followed, nothing large is read."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
@@ -17,17 +19,53 @@ _MAX_DEPTH = 64
 
 
 def is_dataset(obj: Any) -> TypeGuard[h5py.Dataset]:
-    """Whether `obj` is an HDF5 dataset."""
+    """Whether `obj` is an HDF5 dataset, or a Zarr array in its shape."""
     import h5py
 
-    return isinstance(obj, h5py.Dataset)
+    from nwbkit.zarrs.arrays import Dataset
+
+    return isinstance(obj, h5py.Dataset | Dataset)
 
 
 def is_group(obj: Any) -> TypeGuard[h5py.Group]:
-    """Whether `obj` is an HDF5 group."""
+    """Whether `obj` is an HDF5 group, or a Zarr group in its shape."""
     import h5py
 
-    return isinstance(obj, h5py.Group)
+    from nwbkit.zarrs.tree import Group
+
+    return isinstance(obj, h5py.Group | Group)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A file or store for reading.
+
+    Raises
+    ------
+    nwbkit.errors.MissingExtra
+        For a store, without numcodecs.
+    OSError
+    """
+    if path.is_dir():
+        from nwbkit.zarrs.blosc import need_numcodecs
+        from nwbkit.zarrs.tree import File
+
+        need_numcodecs()
+        with File(path) as store:
+            yield store
+        return
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        yield file
+
+
+def _identity(group: Any) -> Any:
+    import h5py
+
+    if isinstance(group, h5py.Group):
+        return h5py.h5o.get_info(group.id).addr
+    return group.name
 
 
 def child(group: h5py.Group, name: str, depth: int = 0) -> h5py.Group | h5py.Dataset | None:
@@ -41,7 +79,7 @@ def child(group: h5py.Group, name: str, depth: int = 0) -> h5py.Group | h5py.Dat
         if isinstance(link, h5py.SoftLink) and depth < _MAX_DEPTH:
             at: Any = group.file if link.path.startswith("/") else group
             for part in filter(None, link.path.split("/")):
-                at = child(at, part, depth + 1) if isinstance(at, h5py.Group) else None
+                at = child(at, part, depth + 1) if is_group(at) else None
             return at
     except (KeyError, OSError, RuntimeError):
         return None
@@ -55,7 +93,7 @@ def groups(file: h5py.File, outside: list[str]) -> Iterator[tuple[str, h5py.Grou
     seen: set[Any] = set()
 
     def walk(group: h5py.Group, path: str, depth: int) -> Iterator[tuple[str, h5py.Group]]:
-        address = h5py.h5o.get_info(group.id).addr
+        address = _identity(group)
         if address in seen or depth > _MAX_DEPTH:
             return
         seen.add(address)
@@ -67,7 +105,7 @@ def groups(file: h5py.File, outside: list[str]) -> Iterator[tuple[str, h5py.Grou
                 outside.append(below)
             elif isinstance(link, h5py.HardLink) and below != "specifications":
                 found = child(group, name)
-                if isinstance(found, h5py.Group):
+                if is_group(found):
                     yield from walk(found, below, depth + 1)
 
     yield from walk(file, "", 0)
@@ -75,7 +113,7 @@ def groups(file: h5py.File, outside: list[str]) -> Iterator[tuple[str, h5py.Grou
 
 def is_local(dataset: h5py.Dataset) -> bool:
     """Whether a dataset's values lie in the file itself, in pieces of a size fit to be read."""
-    if dataset.external is not None or dataset.is_virtual:
+    if getattr(dataset, "external", None) is not None or getattr(dataset, "is_virtual", False):
         return False
     chunk = math.prod(dataset.chunks or (1,)) * dataset.dtype.itemsize
     return bool(chunk <= _MAX_CHUNK)

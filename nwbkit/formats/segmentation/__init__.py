@@ -1,0 +1,1 @@
+"""What cell finders made of movies: ROIs, their traces and summary images."""
