@@ -115,6 +115,9 @@ class Listing:
             raise NoInput(f"cannot open '{given}': no such file or folder") from None
         except OSError as error:
             raise NoInput(f"cannot open '{given}': {_reason(error)}") from None
+        if root.name.endswith(".nwb.zarr") and os.path.isdir(root):
+            yield Entry(root, 0)  # a store is one thing, and meant where it is named
+            return
         if not os.path.isdir(root):
             if not os.access(root, os.R_OK):
                 raise NoInput(f"cannot open '{given}': permission denied")

@@ -83,7 +83,12 @@ class Mat5:
         self._values: dict[str, Any] = {}
         self._at: dict[str, tuple[int, int, int]] = {}
         for kind, start, stop in self._elements():
-            name = _name_of(self._raw[start:stop], kind, self._order)
+            try:
+                name = _name_of(self._raw[start:stop], kind, self._order)
+            except (_Cut, ValueError, IndexError, struct.error) as error:
+                raise DamagedInput(
+                    f"'{path.name}': the variable at byte {start} is damaged: {error}"
+                ) from None
             if name:
                 self._at[name] = (kind, start, stop)
 
@@ -136,7 +141,7 @@ class Mat5:
                 kind, start, stop, _ = _tag(body, 0, self._order)
                 body = body[start:stop]
             return _Parser(body, self._order).matrix()
-        except (_Cut, ValueError, struct.error, UnicodeDecodeError) as error:
+        except (_Cut, ValueError, IndexError, struct.error) as error:
             reason = str(error) or "it ends early"
             raise DamagedInput(
                 f"'{self._path.name}': variable '{name}' is damaged: {reason}"

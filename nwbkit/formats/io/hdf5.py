@@ -74,7 +74,8 @@ class GuardedFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        if isinstance(error, OSError | RuntimeError | KeyError | ValueError) and _in_h5py(trace):
+        known = OSError | RuntimeError | KeyError | ValueError | TypeError | AttributeError
+        if isinstance(error, known) and _in_h5py(trace):
             reason = " ".join(str(error).strip("'\"").split())
             raise self._damaged(f"HDF5 cannot read it: {reason}") from None
 
@@ -91,10 +92,12 @@ class GuardedFile:
             Where the way leads out of the file, in a circle, or to a dataset whose data lie
             outside or cannot be as large as it says.
         """
+        import h5py
+
         found = self._walk(name, MAX_LINKS)
-        if found is not None and hasattr(found, "dtype"):
+        if isinstance(found, h5py.Dataset):
             self._check(found)
-        return found
+        return found if isinstance(found, h5py.Group | h5py.Dataset) else None
 
     def group(self, name: str) -> h5py.Group | None:
         """The group at `name`; None where there is none."""
@@ -187,6 +190,8 @@ class GuardedFile:
     def _check(self, dataset: h5py.Dataset) -> None:
         """Refuse data that lie elsewhere, or that cannot be."""
         properties = dataset.id.get_create_plist()
+        if not hasattr(properties, "get_external_count"):  # damage made it a list of another kind
+            raise self._damaged(f"the properties of {dataset.name} cannot be read")
         if properties.get_external_count() > 0:
             raise self._damaged(f"the data of {dataset.name} lie in another file, not followed")
         if dataset.is_virtual:
