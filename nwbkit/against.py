@@ -138,7 +138,12 @@ def _todays(sidecar: ConversionDocument, found: SourcesDocument) -> SourcesDocum
         options = sidecar.options.get(source.id, {})
         sources.append(
             source.model_copy(
-                update={"paths": exact[0].paths, "options": options, "alternatives": []}
+                update={
+                    "paths": exact[0].paths,
+                    "patterns": exact[0].patterns,
+                    "options": options,
+                    "alternatives": [],
+                }
             )
         )
     session = sidecar.session.model_copy(update={"sources": sources})

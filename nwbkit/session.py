@@ -171,7 +171,7 @@ def open_session(
                 Source(
                     id=source.id,
                     format=source.format,
-                    paths=tuple(Path(p) for p in source.paths),
+                    paths=tuple(_paths(source)),
                     options=options[source.id],
                     salvage=salvage,
                     relations=_relations(source),
@@ -190,6 +190,17 @@ def open_session(
 
 def _relations(source: SourceEntry) -> tuple[Relation, ...]:
     return tuple(Relation(r.kind, r.source, r.stream, r.evidence or "") for r in source.relations)
+
+
+def _paths(source: SourceEntry) -> list[Path]:
+    """Every file of a source, those told by a pattern as well."""
+    from nwbkit.formats.patterns import unfold
+
+    paths = [Path(p) for p in source.paths]
+    for each in source.patterns:
+        main = paths[0] if paths else None
+        paths += unfold(main, str(each.pattern), each.count, each.digest)
+    return paths
 
 
 def _let_reopen(reader: Reader) -> None:

@@ -388,21 +388,27 @@ def test_other_codecs(tmp_path: Path, codec: str) -> None:
 
 
 @pytest.mark.usefixtures("toys")
-def test_inspect_shows_what_it_shows_of_hdf5(made: Path, tmp_path: Path) -> None:
+def test_inspect_shows_what_it_shows_of_hdf5(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from nwbkit.formats import registry
     from nwbkit.formats.recording.nwb import FORMAT
+    from nwbkit.inspect import inspect
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "builtin_formats", lambda: ({"nwb": FORMAT}, ()))
-        shown = []
-        run_as_toy = [MIXED, LF, SY, EVENTS]
-        patch.undo()
-        run(tmp_path, run_as_toy, "out.nwb")
-        patch.setattr(registry, "builtin_formats", lambda: ({"nwb": FORMAT}, ()))
-        from nwbkit.inspect import inspect
-
-        for path in (made / NAME, tmp_path / "out.nwb"):
-            (session,) = inspect([str(path)]).sessions
-            shown.append(session.sources[0].streams)
+    run(tmp_path, [MIXED, LF, SY, EVENTS], "out.nwb")
+    monkeypatch.setattr(registry, "builtin_formats", lambda: ({"nwb": FORMAT}, ()))
+    shown = []
+    for path in (made / NAME, tmp_path / "out.nwb"):
+        (session,) = inspect([str(path)]).sessions
+        shown.append(session.sources[0].streams)
     assert shown[0] == shown[1]
     assert len(shown[0]) >= 4
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_job_and_its_parts_make_the_same_store(tmp_path: Path) -> None:
+    whole = run(tmp_path, [AP, SY, EVENTS]).document
+    job = run(tmp_path, [AP, SY, EVENTS], "job.nwb.zarr", job=str(tmp_path / "job")).document
+    assert whole is not None and job is not None
+    assert job.content == whole.content
+    assert verifying.verify(str(tmp_path / "job.nwb.zarr")).ok

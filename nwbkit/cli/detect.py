@@ -95,7 +95,14 @@ def _table(document: SourcesDocument, width: int) -> str:
     from nwbkit.text import table
 
     rows = [
-        (session.id, source.id, source.format, source.strength, len(source.paths), source.evidence)
+        (
+            session.id,
+            source.id,
+            source.format,
+            source.strength,
+            len(source.paths) + sum(p.count for p in source.patterns),
+            source.evidence,
+        )
         for session in document.sessions
         for source in session.sources
     ]

@@ -20,6 +20,7 @@ from nwbkit.formats.claims import Claim, resolve
 from nwbkit.formats.detection import DetectedSession, DetectedSource, Detection, Report
 from nwbkit.formats.listing import Listing
 from nwbkit.formats.naming import Named, unique_ids
+from nwbkit.formats.patterns import fold
 from nwbkit.formats.relating import group, relations
 
 if TYPE_CHECKING:
@@ -307,10 +308,12 @@ def to_document(detection: Detection) -> SourcesDocument:
 
 
 def _source_entry(source: DetectedSource) -> dict[str, object]:
+    paths, patterns = fold(source.paths)
     return {
         "id": source.id,
         "format": source.format,
-        "paths": list(source.paths),
+        "paths": paths,
+        "patterns": patterns,
         "strength": source.strength.label,
         "evidence": source.evidence,
         "alternatives": [

@@ -70,8 +70,10 @@ class StoredRows(Array):
             dataset = _dataset(file, name)
             if dataset is None or file.userblock_size or not dataset.size:
                 return None
-            same = math.prod(dataset.shape) == math.prod(array.shape)
-            if not same or dataset.shape[0] != array.shape[0] or dataset.dtype != array.dtype:
+            same = array.shape in (dataset.shape, (*dataset.shape, 1)) or (
+                (*array.shape, 1) == dataset.shape
+            )
+            if not same or dataset.dtype != array.dtype:
                 return None
             if dataset.id.get_type().get_size() != dataset.dtype.itemsize:
                 return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Collection
@@ -138,8 +139,6 @@ def check_consolidated(path: Path) -> str | None:
 
 def _difference(path: Path, found: bytes, files: list[Path]) -> str | None:
     """Which metadata file is not as consolidated; None where all are, but for their spelling."""
-    import json
-
     try:
         known: Any = json.loads(found)["metadata"]
         names = {f.relative_to(path).as_posix(): f for f in files}
@@ -149,12 +148,11 @@ def _difference(path: Path, found: bytes, files: list[Path]) -> str | None:
             if name not in known:
                 return f"metadata file '{name}' is not in '{CONSOLIDATED}'"
             try:
-                same = json.loads(names[name].read_bytes()) == known[name]
+                own = json.loads(names[name].read_bytes())
             except ValueError:
                 return f"metadata file '{name}' is no JSON"
-            if not same and json.dumps(json.loads(names[name].read_bytes())) != json.dumps(
-                known[name]
-            ):
+            # as text, in which a NaN is like another
+            if json.dumps(own, sort_keys=True) != json.dumps(known[name], sort_keys=True):
                 return f"metadata file '{name}' and '{CONSOLIDATED}' contradict each other"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"'{CONSOLIDATED}' is no consolidated metadata"

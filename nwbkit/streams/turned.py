@@ -6,7 +6,9 @@ it; NWB wants (frames, width, height[, planes]).
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -39,7 +41,9 @@ class Turned(Array):
         frames, height, width, *planes = base.shape
         values["shape"] = (frames, width, height, *planes)
         # what the base is cut from has other axes: it is asked for its own rows instead
-        values.update(group=None, parent=None, columns=None)
+        values.update(group=None, parent=None, columns=None, hdf5=None)
+        if base.reopen is not None:
+            values["reopen"] = functools.partial(_turned_again, base.reopen)
         super().__init__(**values)
         self.base = base
         self._local = threading.local()
@@ -61,6 +65,12 @@ class Turned(Array):
                 return out[: low - start + len(frames)]
         return out
 
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes that each thread holds beside what it is asked for."""
+        frame = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        return max(2, self._piece()) * frame
+
     def _piece(self) -> int:
         frame = max(1, int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize)
         return max(1, PIECE_BYTES // frame, self.block_rows)
@@ -72,6 +82,10 @@ class Turned(Array):
             kept = np.empty((rows, *self.base.shape[1:]), self.base.dtype)
             self._local.buffer = kept
         return kept[:rows]
+
+
+def _turned_again(reopen: Callable[[], Array]) -> Array:
+    return Turned(reopen())
 
 
 def as_stored(stream: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -29,6 +31,9 @@ class Window(Array):
         if base.parent is not None:
             values["parent"] = Window(base.parent, first, stop)
             values["group"] = (base.group, first, stop)
+        values["hdf5"] = None
+        if base.reopen is not None:
+            values["reopen"] = functools.partial(_window_again, base.reopen, first, stop)
         super().__init__(**values)
         self.base = base
         self.first = first
@@ -36,6 +41,10 @@ class Window(Array):
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Rows ``start..stop`` of the window."""
         return self.base.read(self.first + start, self.first + stop, out)
+
+
+def _window_again(reopen: Callable[[], Array], first: int, stop: int) -> Array:
+    return Window(reopen(), first, stop)
 
 
 class Times(Array):

@@ -169,3 +169,22 @@ def test_a_process_that_dies_is_told_of():
             rows.read(0, 1)
     finally:
         rows.close()
+
+
+def test_views_are_never_read_as_what_they_are_cut_from(tmp_path):
+    from nwbkit.streams.turned import Turned
+    from nwbkit.streams.views import Window
+
+    values = values_of((20, 6, 6), "<u2")
+    array = stored(tmp_path / "a.h5", values)
+    np.testing.assert_array_equal(served(Turned(array)).read(0, 20), values.swapaxes(1, 2))
+    np.testing.assert_array_equal(served(Window(array, 5, 20)).read(0, 15), values[5:])
+    rows, values = process_rows(100)
+    rows.close()
+    base = opened(100)
+    base.reopen = functools.partial(opened, 100)
+    window = served(Window(base, 40, 100))
+    try:
+        np.testing.assert_array_equal(window.read(0, 60)[:, :3], values[40:, :3])
+    finally:
+        window.close()

@@ -68,10 +68,7 @@ class Mat73:
         return None if found is None else self._value(found, 0)
 
     def _find(self, name: str) -> Any:
-        try:
-            return self.file.find(name)
-        except AttributeError:  # a named type has a type as well, and no data to be checked
-            raise DamagedInput(f"'{self._name}': {name} is neither a group nor data") from None
+        return self.file.find(name)
 
     def fields(self, name: str) -> list[str]:
         """Names of the fields of a struct."""

@@ -97,7 +97,9 @@ class GuardedFile:
         found = self._walk(name, MAX_LINKS)
         if isinstance(found, h5py.Dataset):
             self._check(found)
-        return found if isinstance(found, h5py.Group | h5py.Dataset) else None
+        if found is not None and not isinstance(found, h5py.Group | h5py.Dataset):
+            raise self._damaged(f"{name} is neither a group nor data")
+        return found
 
     def group(self, name: str) -> h5py.Group | None:
         """The group at `name`; None where there is none."""

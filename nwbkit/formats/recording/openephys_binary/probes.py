@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nwbkit.errors import NwbkitError
+from nwbkit.formats.io.probes import load_probeinterface
 from nwbkit.formats.recording.openephys_binary.settings import Settings, parse_xml
 from nwbkit.formats.recording.openephys_binary.structure import Channel, Continuous
 from nwbkit.formats.recording.openephys_binary.tracks import probe_of
@@ -69,7 +70,7 @@ def read_probe(
         return None, "there is no settings.xml"
     try:
         parse_xml(settings.path)  # probeinterface's own parser would expand entities
-        import probeinterface
+        probeinterface = load_probeinterface()
 
         read = getattr(probeinterface, "read_openephys_neuropixels", probeinterface.read_openephys)
         name = continuous.stream or f"{continuous.processor_id}.{continuous.sub_index}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nwbkit.errors import DamagedInput
+from nwbkit.formats.io.probes import load_probeinterface
 from nwbkit.formats.recording.spikeglx.imro import Imro, probe_type, reference_names
 from nwbkit.formats.recording.spikeglx.layout import Layout
 from nwbkit.formats.recording.spikeglx.meta import Meta
@@ -126,7 +127,7 @@ def _probe(meta: Meta, imro: Imro | None) -> tuple[Any, str]:
     if meta.text("imProbeOpt") == "4" and any(imro.bank.values()):
         # 276 channels a bank, where probeinterface reckons with 384
         return None, "probeinterface does not know the banks of a phase 3A option 4 probe"
-    import probeinterface
+    probeinterface = load_probeinterface()
 
     clean = _clean_header(meta, imro)
     with tempfile.TemporaryDirectory(prefix="nwbkit-") as folder:
