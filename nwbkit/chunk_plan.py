@@ -164,7 +164,7 @@ def _choose(
     else:
         budget = min(DATASET_BYTES, SESSION_BYTES // n_holes)
         blocks = blocks_of(hole.source, hole.shape, plans[0].chunks[0], budget)
-        trials = [try_plan(blocks, plan) for plan in plans]
+        trials = [try_plan(blocks, plan, request.backend) for plan in plans]
     chosen = choose(trials, policy.saving)
     expected = Expected(
         raw_bytes=hole.nbytes,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nwbkit.errors import TryAgain
+from nwbkit.storage.heap import keep_heap
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Crew:
 
     def start(self, work: Callable[[], None]) -> None:
         """Begin to run `work` in every thread."""
+        keep_heap()
         threads = [
             threading.Thread(target=self._guarded, args=(work,), name=f"nwbkit-{i}", daemon=True)
             for i in range(self.size)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from nwbkit.errors import DamagedInput
-from nwbkit.storage.codec import AnyArray, Scratch, decode, encode, filters_of
+from nwbkit.storage.codec import AnyArray, Bytes, Scratch, decode, encode, filters_of
 from nwbkit.storage.digests import little
 from nwbkit.storage.holes import Hole
 from nwbkit.storage.planning import DatasetPlan
@@ -100,26 +101,45 @@ def _starts(n_rows: int, rows: int, chunk_rows: int, count: int) -> Iterator[int
         yield start if start + rows <= n_rows else max(0, n_rows - rows)
 
 
-def try_plan(blocks: Sequence[AnyArray], plan: DatasetPlan) -> Trial:
-    """Encode and decode `blocks` as `plan` says."""
-    scratch, other = Scratch(), Scratch()
+def try_plan(blocks: Sequence[AnyArray], plan: DatasetPlan, backend: str = "hdf5") -> Trial:
+    """Encode and decode `blocks` as `plan` says, for one back end or the other."""
+    scratch = Scratch()
     raw = stored = 0
     encode_s = decode_s = 0.0
     for block in blocks:
         cut = replace(plan, chunks=(min(plan.chunks[0], len(block)), *plan.chunks[1:]))
-        filters = tuple(number for number, _ in filters_of(cut, block.dtype))
+        pack, unpack = _coders(cut, block.dtype, backend, scratch)
         raw += block.nbytes
         steps = [range(0, n, c) for n, c in zip(block.shape, cut.chunks, strict=True)]
         for corner in itertools.product(*steps):
             inside = tuple(slice(at, at + c) for at, c in zip(corner, cut.chunks, strict=True))
             began = time.perf_counter()
-            data = encode(block[inside], cut, scratch)
+            data = pack(block[inside])
             encoded = time.perf_counter()
-            decode(data, filters, 0, cut.chunks, block.dtype, other)
+            unpack(data)
             decode_s += time.perf_counter() - encoded
             encode_s += encoded - began
             stored += len(data)
     return Trial(plan, raw, stored, encode_s, decode_s)
+
+
+def _coders(
+    plan: DatasetPlan, dtype: np.dtype[Any], backend: str, scratch: Scratch
+) -> tuple[Callable[[AnyArray], Bytes], Callable[[Bytes], AnyArray]]:
+    """What encodes and what decodes one chunk."""
+    if backend == "zarr":
+        from nwbkit.storage import zarr_codecs
+        from nwbkit.zarrs.codecs import Chain
+
+        said = zarr_codecs.array_metadata(plan.chunks, dtype, plan)
+        chain = Chain(dtype, plan.chunks, "C", said["compressor"], said["filters"] or ())
+        return lambda block: zarr_codecs.encode(block, plan, scratch), chain.decode
+    filters = tuple(number for number, _ in filters_of(plan, dtype))
+    other = Scratch()
+    return (
+        lambda block: encode(block, plan, scratch),
+        lambda data: decode(data, filters, 0, plan.chunks, dtype, other),
+    )
 
 
 def choose(trials: Sequence[Trial], saving: float) -> Trial:
@@ -145,4 +165,4 @@ def expected_bytes(hole: Hole, n_holes: int) -> int:
         return hole.nbytes
     budget = min(DATASET_BYTES, SESSION_BYTES // max(1, n_holes))
     blocks = blocks_of(hole.source, hole.shape, hole.plan.chunks[0], budget)
-    return round(hole.nbytes / try_plan(blocks, hole.plan).ratio)
+    return round(hole.nbytes / try_plan(blocks, hole.plan, hole.backend).ratio)
