@@ -74,7 +74,7 @@ CODECS: dict[str, Codec] = {
     # 0 to 3 are ISA-L's levels (510 MB/s a core at 1), 4 to 9 zlib's (50 MB/s at 4, 5 % smaller).
     "gzip": Codec(range(10), 1, everywhere=True, checked=True),
     "zstd": Codec(range(1, 23), 3, checked=True),
-    "blosc-zstd": Codec(range(1, 10), 3),
+    "blosc-zstd": Codec(range(1, 10), 1),
     "blosc-lz4": Codec(range(1, 10), 5),
     "none": Codec(range(1), 0, everywhere=True),
 }

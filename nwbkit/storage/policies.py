@@ -7,9 +7,9 @@ hdf5 analysis         1 MiB (2 MiB)     64         deflate 1; 3 %
 hdf5 cloud            8 MiB             64         deflate 1, 4; 10 %
 hdf5 archive          4 MiB             all        deflate 1, 4, 6; 1 %
 hdf5 speed            1 MiB (2 MiB)     64         none, deflate 1; 30 %
-zarr analysis, cloud  16 MiB or more    128        blosc-zstd 3, zstd 3; 3 %
+zarr analysis, cloud  16 MiB or more    128        blosc-zstd 1, zstd 3; 3 %
 zarr archive          32 MiB or more    all        blosc-zstd 3, 7, zstd 9; 1 %
-zarr speed            16 MiB or more    128        blosc-lz4 5, blosc-zstd 3; 20 %
+zarr speed            16 MiB or more    128        blosc-lz4 5, blosc-zstd 1; 20 %
 ====================  ================  =========  ==========================================
 
 Deflate above level 3 is zlib's and packs 30 to 50 MB/s a core, a tenth of level 1: for the
@@ -72,7 +72,7 @@ class Policy:
 
 
 _ARCHIVED = (("gzip", 1), ("gzip", 4), ("gzip", 6))
-_ZARR = (("blosc-zstd", 3), ("zstd", 3))
+_ZARR = (("blosc-zstd", 1), ("zstd", 3))
 
 POLICIES: dict[tuple[str, str], Policy] = {
     ("hdf5", "analysis"): Policy(
@@ -93,7 +93,7 @@ POLICIES: dict[tuple[str, str], Policy] = {
         0.01,
     ),
     ("zarr", "speed"): Policy(
-        ZARR_BYTES, ZARR_BYTES, ZARR_COLUMNS, (("blosc-lz4", 5), ("blosc-zstd", 3)), 0.2
+        ZARR_BYTES, ZARR_BYTES, ZARR_COLUMNS, (("blosc-lz4", 5), ("blosc-zstd", 1)), 0.2
     ),
 }
 
