@@ -250,7 +250,7 @@ def test_what_is_not_said_follows_from_what_is() -> None:
     shape = (1_000_000, 64)
     said = {"codec": "blosc-zstd"}
     assert planned({"*": said}, "a/b:c", shape, "<i2") == DatasetPlan(
-        (8192, 64), "blosc-zstd", 3, True, True
+        (8192, 64), "blosc-zstd", 1, True, True
     )
     assert planned({"*": {"codec": "none"}}, "a/b:c", shape, "<i2") == DatasetPlan(
         (8192, 64), "none", 0, False, True
