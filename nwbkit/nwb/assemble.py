@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit.errors import InternalError
+from nwbkit.nwb.audio import write_audio
 from nwbkit.nwb.behavior import write_behavior, write_values
 from nwbkit.nwb.devices import Hardware
 from nwbkit.nwb.electrodes import ElectrodeRows
@@ -46,6 +47,7 @@ WRITERS: dict[tuple[str, str], Writer] = {
     ("array", "behavior"): write_behavior,
     ("ragged", "values"): write_values,
     ("array", "stimulus"): write_series,
+    ("array", "audio"): write_audio,
     ("array", "two_photon"): write_movie,
     ("array", "one_photon"): write_movie,
     ("array", "position"): write_position,

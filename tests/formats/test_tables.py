@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], type[NwbkitError], li
     "negative duration": ("a.csv", "start,duration\n1,-2\n", {}, DamagedInput, ["line 2", "-2 is negative"], "--salvage"),
     "no start": ("a.csv", "start,stop\n,2\n", {}, DamagedInput, ["line 2", "'start' is empty"], "--salvage"),
     "dates": ("a.csv", "start,stop\n2024-05-01 10:00:00,2024-05-01 10:00:01\n", {}, MissingFact, ["2024-05-01"], "--set t.start=COLUMN"),
-    "times of day": ("a.csv", "time\n10:00:01.5\n", {}, MissingFact, ["10:00:01.5"], "seconds from a common zero"),
+    "times of day": ("a.csv", "time\n10:00:01.5\n", {}, MissingFact, ["10:00:01.5", "a time of day"], "--set t.unit=hms"),
     "samples without a rate": ("a.csv", "start_sample,stop_sample\n1,2\n", {}, MissingFact, ["counts samples"], "--set t.rate=HZ"),
     "half a sample": ("a.csv", "start_sample,stop_sample\n1,2.5\n", {"rate": 10.0}, DamagedInput, ["2.5 is no whole number"], "--salvage"),
     "a unit nobody knows": ("a.csv", "time (ticks)\n1\n", {}, MissingFact, ["'ticks'"], "--set t.unit="),

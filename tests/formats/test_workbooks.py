@@ -147,7 +147,7 @@ def test_dates_beside_the_times_become_text(tmp_path: Path) -> None:
 
 def wrong_dimension(folder: Path) -> Path:
     path = book(folder / "x.xlsx", simple)
-    return edited(path, SHEET, b'<dimension ref="A1:C3" />', b'<dimension ref="A1:C2" />')
+    return edited(path, SHEET, b'<dimension ref="A1:C3"', b'<dimension ref="A1:C2"')
 
 
 def test_a_wrong_dimension_cuts_nothing_off(

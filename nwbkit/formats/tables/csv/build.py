@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from nwbkit.errors import MissingFact, UsageError
-from nwbkit.formats.tables.csv import cells, roles
+from nwbkit.formats.tables.csv import cells, clocks, roles
+from nwbkit.formats.tables.csv.built import Built
 from nwbkit.formats.tables.csv.grid import Complain, Grid, named
 from nwbkit.streams.kinds import AnyArray, Column
 
 _UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_UNIT_WORDS |= {"min": "minutes", "h": "hours", "samples": "samples"}
+_UNIT_WORDS |= {"min": "minutes", "h": "hours", "samples": "samples", "date": "dates"}
+_UNIT_WORDS["hms"] = "hours, minutes and seconds"
 _ROLES = ("start", "stop", "duration", "time")
 #: Names that NWB keeps for columns of its own meaning.
 _RESERVED = {
@@ -25,40 +26,6 @@ _RESERVED = {
 
 class NoTime(MissingFact):
     """No column is a time, or not the column that was asked for."""
-
-
-@dataclass
-class Built:
-    """A table ready to be a stream.
-
-    Parameters
-    ----------
-    kind : {"intervals", "events"}
-    columns : tuple of Column
-    values : dict of str to array
-        By column name.
-    sources : dict of str to str
-        Column name to the name in the file's header that its values come from.
-    durations : dict of str to str
-        Column name of a stop that was made of a start and a duration, to the duration's header.
-    units : dict of str to str
-        By header name of a time column.
-    rate : float, optional
-        Of times in samples.
-    dropped : set of int
-        Lines of the file whose rows were left out with ``--salvage``.
-    """
-
-    kind: str
-    columns: tuple[Column, ...]
-    values: dict[str, AnyArray]
-    sources: dict[str, str]
-    units: dict[str, str]
-    durations: dict[str, str] = field(default_factory=dict)
-    rate: float | None = None
-    #: ``point`` or ``comma``.
-    decimal: str = "point"
-    dropped: set[int] = field(default_factory=set)
 
 
 class Builder:
@@ -86,6 +53,7 @@ class Builder:
         self.grid, self.id, self.options = grid, source_id, options
         self.complain, self.note = complain, note
         self.dropped: set[int] = set()
+        self.zero = clocks.zero_of(source_id, options)
         self._settle_names()
         self.roles = self._find_roles()
         self.kind = self._kind()
@@ -103,9 +71,7 @@ class Builder:
         named(self.grid, self.id, columns, at)
         if self.grid.header and not self.grid.header[0]:
             self.note(f"{self.grid.where}: the nameless first column only counts rows; left out")
-            self.grid.header = self.grid.header[1:]
-            self.grid.rows = [r[1:] for r in self.grid.rows]
-            self.grid.shift = 1
+            self.grid.keep(range(1, len(self.grid.header)))
 
     def _find(self, names: Sequence[str]) -> dict[str, str]:
         fixed = {r: str(self.options[r]) for r in _ROLES if self.options.get(r) is not None}
@@ -212,7 +178,7 @@ class Builder:
 
     def build(self) -> Built:
         """Read every column; rows that contradict themselves are complained of and left out."""
-        times = {c: self._numbers(c) for c in self.units}
+        times = {c: self._numbers(c) for c in list(self.units)}
         self._check_rows(times)
         kept = [i for i in range(len(self.grid.rows)) if i not in self.dropped]
         times = {c: v[kept] for c, v in times.items()}
@@ -224,6 +190,7 @@ class Builder:
             dict(self.units),
             rate=self.options.get("rate"),
             decimal=self.decimal,
+            zero=self.zero if "date" in self.units.values() else None,
         )
         built.dropped = {self.grid.lines[i] for i in self.dropped}
         self._say_units()
@@ -237,24 +204,30 @@ class Builder:
     def _numbers(self, column: str) -> AnyArray:
         """A time column in its own unit; cells that are no number drop their row."""
         at = self.grid.header.index(column)
-        clocks = [r[at] for r in self.grid.rows if cells.is_wall_clock(r[at])]
-        if clocks:
-            raise MissingFact(
-                f"{self.grid.where}: column '{column}' holds dates or times of day "
-                f"('{str(clocks[0])[:30]}'), which nothing relates to the session's start",
-                hint="give seconds from a common zero instead, in this column or in another one: "
-                f"--set {self.id}.start=COLUMN, or --set {self.id}.time=COLUMN",
-            )
+        read = self._reading(column, [r[at] for r in self.grid.rows])
         values = np.full(len(self.grid.rows), np.nan)
         for i, row in enumerate(self.grid.rows):
             try:
-                values[i] = cells.time_of(row[at], self.decimal)
+                values[i] = read(row[at])
             except cells.NotNumber as error:
                 self._drop(i, f"column '{column}': {error}")
                 continue
             if self.units[column] == "samples" and values[i] % 1 > 0:  # not so for NaN
                 self._drop(i, f"column '{column}': {values[i]} is no whole number of samples")
         return values
+
+    def _reading(self, column: str, found: Sequence[Any]) -> Callable[[Any], float]:
+        """How a time column's cells become numbers: plain ones, spans, dates since ``zero``."""
+        if self.units[column] == "hms":
+            return clocks.elapsed
+        date = clocks.holds_dates(found)
+        if date is None:
+            return lambda cell: cells.time_of(cell, self.decimal)
+        zero, where = self.zero, self.grid.where
+        if zero is None:
+            raise clocks.refuse(where, column, self.id, date)
+        self.units[column] = "date"
+        return lambda cell: clocks.since(cell, zero, where, self.id)
 
     def _drop(self, row: int, why: str) -> None:
         if row not in self.dropped:
@@ -387,7 +360,9 @@ class Builder:
         return f"column '{column}' of the table, in {_UNIT_WORDS[self.units[column]]} there"
 
     def _say_units(self) -> None:
-        silent = [c for c in self.units if roles.take_apart(c).unit is None]
+        silent = [
+            c for c, u in self.units.items() if roles.take_apart(c).unit is None and u != "date"
+        ]
         if silent and not self.options.get("unit"):
             listed = ", ".join(f"'{c}'" for c in silent)
             self.note(

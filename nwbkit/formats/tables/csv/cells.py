@@ -148,7 +148,7 @@ def in_seconds(values: AnyArray, unit: str, rate: float | None) -> AnyArray:
     if unit == "samples":
         assert rate is not None
         return values / rate
-    per_second = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}.get(unit)
+    per_second = {"s": 1.0, "hms": 1.0, "date": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}.get(unit)
     if per_second is not None:
         return values / per_second
     return values * {"min": 60.0, "h": 3600.0}[unit]

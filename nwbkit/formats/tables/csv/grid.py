@@ -40,8 +40,10 @@ class Grid:
     sheet : Sheet, optional
     apart : set of int
         Lines that are no rows: the header's, and those left out because they do not fit it.
-    shift : int
-        Columns of the file before the first one kept.
+    before : int
+        Lines of a text above its header.
+    places : list of int
+        Which column of the file each column is, from 0.
     """
 
     where: str
@@ -54,7 +56,15 @@ class Grid:
     encoding: str = ""
     sheet: Sheet | None = None
     apart: set[int] = field(default_factory=set)
-    shift: int = 0
+    before: int = 0
+    places: list[int] = field(default_factory=list)
+
+    def keep(self, columns: Sequence[int]) -> None:
+        """Leave out all columns but these."""
+        if len(columns) < len(self.header):
+            self.header = [self.header[i] for i in columns]
+            self.rows = [[row[i] for i in columns] for row in self.rows]
+            self.places = [self.places[i] for i in columns]
 
     def line(self, row: int) -> str:
         """``line 7``, ``row 7``: where a row stands in its file."""
@@ -77,10 +87,11 @@ def read_text(path: Path, options: Mapping[str, Any], complain: Complain) -> Gri
         text, encoding = delimited.decode(raw)
     except delimited.NotText as error:
         raise DamagedInput(f"{where} is no text table: {error}") from None
+    text, before = delimited.without_preamble(text, options.get("header"))
     said = options.get("delimiter")
     delimiter = delimited.DELIMITERS[said] if said else delimited.delimiter_of(text)
     try:
-        rows = list(delimited.rows(text, delimiter))
+        rows = list(delimited.rows(text, delimiter, before))
     except csv.Error as error:
         raise DamagedInput(
             f"{where} {error}", hint="look for a quote that is opened there and never closed"
@@ -89,8 +100,9 @@ def read_text(path: Path, options: Mapping[str, Any], complain: Complain) -> Gri
         raise DamagedInput(f"{where} is empty: no header and no rows")
     grid = Grid(where, path.stem, [], [r.cells for r in rows], [r.line for r in rows])
     grid.delimiter, grid.encoding = delimiter, encoding
+    grid.before = before
     if delimited.has_sep_line(text):
-        grid.apart.add(1)
+        grid.apart.add(before + 1)
     return _fitted(grid, complain)
 
 
@@ -113,7 +125,8 @@ def read_workbook(
                 _check_cells(book, sheet, path, complain)
     except Refused as error:
         raise DamagedInput(f"'{path.name}' {error}") from None
-    grids = [g for g in _values(path, chosen, complain) if g is not None]
+    first = int(options.get("header") or 1)
+    grids = [g for g in _values(path, chosen, complain, first) if g is not None]
     if not grids:
         raise DamagedInput(f"'{path.name}' is empty: no visible sheet has cells")
     return grids
@@ -149,7 +162,9 @@ def _check_cells(book: Workbook, sheet: Sheet, path: Path, complain: Complain) -
                 complain(f"{at} holds the error {cell.value}")
 
 
-def _values(path: Path, sheets: Sequence[Sheet], complain: Complain) -> list[Grid | None]:
+def _values(
+    path: Path, sheets: Sequence[Sheet], complain: Complain, first: int
+) -> list[Grid | None]:
     """The cells as openpyxl reads them."""
     import openpyxl
 
@@ -167,19 +182,24 @@ def _values(path: Path, sheets: Sequence[Sheet], complain: Complain) -> list[Gri
     except Exception as error:  # noqa: BLE001 - openpyxl fails in as many ways as workbooks do
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DamagedInput(f"'{path.name}' is no workbook that openpyxl reads: {reason}") from None
-    return [_grid(path, s, rows, complain) for s, rows in zip(sheets, pages, strict=True)]
+    return [_grid(path, s, rows, complain, first) for s, rows in zip(sheets, pages, strict=True)]
 
 
-def _grid(path: Path, sheet: Sheet, rows: Sequence[list[Any]], complain: Complain) -> Grid | None:
+def _grid(
+    path: Path, sheet: Sheet, rows: Sequence[list[Any]], complain: Complain, first: int
+) -> Grid | None:
     where = f"sheet '{sheet.name}' of '{path.name}'"
-    cells, lines = [], []
+    cells, lines, above = [], [], set()
     for number, values in enumerate(rows, 1):
-        if any(v is not None and str(v).strip() for v in values):
+        if number < first:
+            above.add(number)
+        elif any(v is not None and str(v).strip() for v in values):
             cells.append(values)
             lines.append(number)
     if not cells:
         return None
-    return _fitted(Grid(where, sheet.name, [], cells, lines, "row", sheet=sheet), complain)
+    grid = Grid(where, sheet.name, [], cells, lines, "row", sheet=sheet, apart=above)
+    return _fitted(grid, complain)
 
 
 def _plain(cell: Any) -> Any:
@@ -239,11 +259,13 @@ def named(grid: Grid, source_id: str, columns: str | None, at_time: Sequence[int
     """
     hint = f"--set {source_id}.columns=NAME,NAME,... (one for each of {len(grid.header)} columns)"
     if columns is None:
-        if delimited.is_nameless(grid.header):
+        if delimited.is_nameless(grid.header) or _is_row(grid):
             raise MissingFact(
                 f"{grid.where} begins with numbers: no row names its columns", hint=hint
             )
         _drop_header(grid)
+        # numpy writes its header as a comment
+        grid.header[0] = grid.header[0].lstrip("#%/ ") if grid.header else ""
     else:
         names = [n.strip() for n in columns.split(",")]
         if len(names) != len(grid.header):
@@ -254,15 +276,23 @@ def named(grid: Grid, source_id: str, columns: str | None, at_time: Sequence[int
         if not any(delimited.is_number(grid.header[i]) for i in at_time):
             _drop_header(grid)
         grid.header = names
-    for number, name in enumerate(grid.header, 1):
+    grid.places = list(range(len(grid.header)))
+    grid.keep([i for i, n in enumerate(grid.header) if n or _used(grid.rows, i)])
+    for number, name in zip((p + 1 for p in grid.places), grid.header, strict=True):
         if not name and not _is_index(grid, number - 1):
             raise DamagedInput(f"{grid.where}: column {number} has no name", hint=hint)
-        first = grid.header.index(name) + 1
+        first = grid.places[grid.header.index(name)] + 1
         if first != number:
             raise DamagedInput(
                 f"{grid.where} has two columns '{name}' ({first} and {number})", hint=hint
             )
     return grid
+
+
+def _is_row(grid: Grid) -> bool:
+    """Whether a first row of numbers and texts is like the rows below it: ``0.5, 1.5, song``."""
+    kinds = [[delimited.is_number(_text(c)) for c in row] for row in grid.rows[:3]]
+    return len(kinds) > 1 and sum(kinds[0]) > 1 and all(k == kinds[0] for k in kinds)
 
 
 def _drop_header(grid: Grid) -> None:

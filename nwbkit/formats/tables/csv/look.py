@@ -21,8 +21,10 @@ from nwbkit.formats.listing import Entry, Listing
 from nwbkit.formats.tables.csv import text as delimited
 from nwbkit.formats.tables.csv.roles import Ambiguous, find, kind_of, take_apart
 
-PATTERNS = ("*.csv", "*.tsv", "*.tab", "*.txt", "*.xlsx", "*.xlsm")
+PATTERNS = ("*.csv", "*.tsv", "*.tab", "*.txt", "*.xlsx", "*.xlsm", "*.xls", "*.xlsb", "*.ods")
 WORKBOOKS = (".xlsx", ".xlsm")
+#: Workbooks that are refused with a hint, where the user names them.
+UNREAD = (".xls", ".xlsb", ".ods")
 #: NWB's own tables of intervals.
 OWN = ("trials", "epochs", "invalid_times")
 _HEAD = 64 << 10
@@ -45,7 +47,10 @@ def look(listing: Listing) -> Iterator[Match]:
     found: dict[Path, str] = {}
     for entry in listing.match(*PATTERNS):
         meant = entry.path in named or entry.path.stem.lower() in OWN
-        if is_workbook(entry.path):
+        evidence: str | None
+        if entry.path.suffix.lower() in UNREAD:
+            evidence = f"a workbook by its name ({entry.path.suffix})" if meant else None
+        elif is_workbook(entry.path):
             evidence = _workbook(listing, entry, meant)
         else:
             evidence = _text(listing, entry, meant)
@@ -65,7 +70,7 @@ def _text(listing: Listing, entry: Entry, meant: bool) -> str | None:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raw = raw[: len(raw) // 2 * 2]
     try:
-        text, _ = delimited.decode(raw)
+        text, _ = delimited.without_preamble(delimited.decode(raw)[0])
         delimiter = delimited.delimiter_of(text)
         records = islice(delimited.rows(text, delimiter), delimited.SNIFFED + 1)
         rows = [record.cells for record in records]
@@ -74,6 +79,7 @@ def _text(listing: Listing, entry: Entry, meant: bool) -> str | None:
     if not rows:
         return "an empty table" if meant and not text.strip() else None
     header = [c.strip() for c in rows[0]]
+    header[0] = header[0].lstrip("#%/ ")
     body = [delimited.trimmed(cells, len(header)) for cells in rows[1:]]
     how = {",": "comma", ";": "semicolon", "\t": "tab"}.get(delimiter, delimiter)
     if entry.path.suffix.lower() == ".txt" and len(header) < 2:

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nwbkit.errors import DamagedInput, MissingFact
+from nwbkit.errors import DamagedInput, MissingFact, UnknownFormat
 from nwbkit.formats.base import Reader, Source
-from nwbkit.formats.tables.csv.build import Builder, Built, NoTime
+from nwbkit.formats.tables.csv.build import Builder, NoTime
+from nwbkit.formats.tables.csv.built import Built
 from nwbkit.formats.tables.csv.grid import Grid, read_text, read_workbook
-from nwbkit.formats.tables.csv.look import OWN, is_workbook
+from nwbkit.formats.tables.csv.look import OWN, UNREAD, is_workbook
 from nwbkit.formats.tables.csv.reread import reread
-from nwbkit.streams import Clock, Table, Timebase
+from nwbkit.streams import Anchor, Clock, Table, Timebase
 from nwbkit.streams.kinds import AnyArray
 
 #: What Excel and its kin call a sheet that nobody named.
@@ -62,6 +63,11 @@ class TableReader(Reader):
                 f"start: --offset {source.id}/table=0",
             )
         ]
+        if self._path.suffix.lower() in UNREAD:
+            raise UnknownFormat(
+                f"'{self._path.name}': workbooks of type {self._path.suffix} are not read",
+                hint="save it as .xlsx, or each sheet as .csv",
+            )
         if is_workbook(self._path):
             grids = read_workbook(self._path, source.options, self._complain, self.notes)
         else:
@@ -74,6 +80,10 @@ class TableReader(Reader):
                 f"'{self._path.name}' holds {len(built)} tables, and one name was given",
                 hint=f"--set {source.id}.sheet='{built[0][0].name}'",
             )
+        self._zero = next((made.zero for _, made in built if made.zero is not None), None)
+        if self._zero is not None:
+            moment = self._zero.moment.isoformat()
+            self.clocks = [Clock(self.clocks[0].id, f"seconds since {moment}", Anchor(0.0, "user"))]
         for grid, made in built:
             self.streams.append(self._stream(grid, made, sole=len(built) == 1))
 
@@ -152,8 +162,10 @@ class TableReader(Reader):
         return ", ".join(f"'{column}' in {unit}" for column, unit in built.units.items())
 
     def metadata(self) -> dict[str, Any]:
-        """Nothing: a table says nothing of session, subject or devices."""
-        return {}
+        """The session's start, where the user counts dates from it; a table says nothing else."""
+        if self._zero is None:
+            return {}
+        return {"NWBFile": {"session_start_time": self._zero.moment.isoformat()}}
 
     def reread_table(self, stream_id: str) -> dict[str, AnyArray] | None:
         """The rows by a tokeniser of its own, or from the workbook's XML."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from nwbkit.formats.tables.csv.build import Built
+from nwbkit.formats.tables.csv import clocks
+from nwbkit.formats.tables.csv.built import Built
 from nwbkit.formats.tables.csv.grid import Grid
 from nwbkit.formats.tables.csv.sheets import Workbook
 from nwbkit.streams.kinds import AnyArray, Column
@@ -26,20 +27,26 @@ _EMPTY = ("", "nan", "na", "n/a", "null", "none", "-nan", "<na>", "#n/a")
 def reread(
     path: Path, grid: Grid, built: Built, columns: Sequence[Column]
 ) -> dict[str, AnyArray] | None:
-    """All rows by column name; None where dates stand in a workbook, which XML shows as numbers."""
+    """All rows by column name; None for dates that XML shows as numbers, or in odd spellings."""
     if grid.sheet is None:
         records = _text_records(path, grid)
     else:
         records = _sheet_records(path, grid)
     left_out = grid.apart | built.dropped
-    body = [cells[grid.shift :] for line, cells in records if line not in left_out]
+    body = [
+        [cells[i] if i < len(cells) else None for i in grid.places]
+        for line, cells in records
+        if line not in left_out
+    ]
     if grid.sheet is not None and _has_dates(built, grid):
         return None
     rows: dict[str, AnyArray] = {}
     for column in columns:
         at = grid.header.index(built.sources[column.name])
-        cells = [row[at] if at < len(row) else None for row in body]
-        rows[column.name] = _column(cells, column, built, grid, body)
+        try:
+            rows[column.name] = _column([row[at] for row in body], column, built, grid, body)
+        except clocks.NoWay:
+            return None
     return rows
 
 
@@ -79,6 +86,8 @@ def _float(cell: Any, built: Built) -> float:
 
 
 def _time(cells: Sequence[Any], unit: str, column: Column, built: Built) -> AnyArray:
+    if unit in ("hms", "date"):
+        return clocks.again(cells, unit, built.zero)
     values = np.array([_float(c, built) for c in cells], np.float64)
     if column.unit == "samples":
         return values.astype(np.int64)
@@ -94,6 +103,8 @@ def _text_records(path: Path, grid: Grid) -> Iterator[tuple[int, list[str]]]:
     mark = re.escape(grid.delimiter)
     cell = re.compile(rf' *(?:"((?:[^"]|"")*)"|([^{mark}\r\n]*))({mark}|\r\n|\n|\r|\Z)', re.DOTALL)
     at, line, cells = 0, 1, []
+    for _ in range(grid.before):
+        at, line = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)").match(text, at).end(), line + 1  # type: ignore[union-attr]
     while at < len(text):
         match = cell.match(text, at)
         if match is None:

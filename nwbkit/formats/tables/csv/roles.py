@@ -14,10 +14,11 @@ UNITS: dict[str, float | None] = {
     "ns": 1e-9,
     "min": 60.0,
     "h": 3600.0,
+    "hms": 1.0,
     "samples": None,
 }
 _SPELLED = {
-    **{u: u for u in UNITS},
+    **{u: u for u in UNITS if u != "hms"},
     **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
     **dict.fromkeys(("msec", "msecs", "millisecond", "milliseconds", "millis"), "ms"),
     **dict.fromkeys(("usec", "usecs", "microsecond", "microseconds", "micros"), "us"),
@@ -26,7 +27,12 @@ _SPELLED = {
     **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
     **dict.fromkeys(("sample", "frame", "frames"), "samples"),
 }
+#: ``frame_start`` counts frames as ``start_frame`` does; a ``frame_time`` is a time.
+_COUNTED = ("start", "stop", "onset", "offset", "begin", "end", "number", "index")
 _WHAT = "(?:trial|event|epoch|interval|block|bout|stim|stimulus)"
+#: Names of a switch's state too: times only where both are there, and no other time is.
+_ON = f"(?:t_|{_WHAT}_)?on(?:_time)?"
+_OFF = f"(?:t_|{_WHAT}_)?off(?:_time)?"
 #: By role, surest first; names are lower case, words joined by ``_``, units taken off.
 _NAMES: dict[str, tuple[str, ...]] = {
     "start": (
@@ -34,12 +40,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "start|t_start|tstart|time_start|begin|begin_time|t_begin",
         "onset|onset_time|t_onset|time_onset",
         f"{_WHAT}_(?:start|onset|begin)(?:_time)?",
+        _ON,
     ),
     "stop": (
         "stop_time|stoptime|stop_timestamp|end_time|endtime|end_timestamp",
         "stop|end|t_stop|tstop|t_end|tend|time_stop|time_end",
         "offset|offset_time|t_offset|time_offset",
         f"{_WHAT}_(?:stop|offset|end)(?:_time)?",
+        _OFF,
     ),
     "duration": ("duration", "dur", f"{_WHAT}_duration"),
     "time": (
@@ -80,6 +88,8 @@ def take_apart(name: str) -> Name:
         unit = _SPELLED.get(said)
         return Name(base, unit, None if unit else said)
     words = _words(text)
+    if len(words) == 2 and _SPELLED.get(words[0]) == "samples" and words[1] in _COUNTED:
+        return Name(words[1], "samples")
     if len(words) > 1 and words[-1] in _SPELLED:
         return Name("_".join(words[:-1]), _SPELLED[words[-1]])
     return Name("_".join(words))
@@ -133,9 +143,21 @@ def find(names: Sequence[str], fixed: Mapping[str, str]) -> dict[str, str]:
             if hits:
                 roles[role] = hits[0]
                 break
+    _drop_switches(roles, fixed)
     if "stop" in roles and "stop" not in fixed and not _paired(roles):
         del roles["stop"]
     return roles
+
+
+def _drop_switches(roles: dict[str, str], fixed: Mapping[str, str]) -> None:
+    """Leave ``on`` and ``off`` alone where they do not come as a pair of times."""
+    for role, other, pattern in (("start", "stop", _ON), ("stop", "start", _OFF)):
+        if role in fixed or role not in roles:
+            continue
+        if re.fullmatch(pattern, take_apart(roles[role]).base) and (
+            "time" in roles or other not in roles
+        ):
+            del roles[role]
 
 
 def _paired(roles: Mapping[str, str]) -> bool:
@@ -143,6 +165,8 @@ def _paired(roles: Mapping[str, str]) -> bool:
     if "start" not in roles:
         return False
     stop, start = take_apart(roles["stop"]).base, take_apart(roles["start"]).base
+    if re.fullmatch(_OFF, stop):
+        return bool(re.fullmatch(_ON, start))
     return "offset" not in stop or "onset" in start
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 #: Rows that decide about the delimiter.
@@ -17,6 +18,9 @@ POINT = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 COMMA = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:,\d*)?|,\d+)(?:[eE][+-]?\d+)?")
 #: What stands for a missing number.
 MISSING = frozenset(("", "nan", "na", "n/a", "null", "none", "-nan", "<na>", "#n/a"))
+#: A header further down must be named.
+MAX_PREAMBLE = 1000
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f]")
 
 
@@ -89,13 +93,48 @@ def _lengths(text: str, delimiter: str) -> list[int]:
     return lengths
 
 
+def without_preamble(text: str, header: int | None = None) -> tuple[str, int]:
+    """`text` from its header on, and the number of lines before it.
+
+    Parameters
+    ----------
+    text : str
+    header : int, optional
+        The header's line, from 1, as the user says. Else lines that begin with ``#``, ``%`` or
+        ``//`` are passed over; the last of them is the header where it has as many cells as the
+        row of numbers that follows.
+    """
+    starts = [m.start() for m in islice(_LINE.finditer(text), MAX_PREAMBLE)]
+    if header is not None:
+        n = min(max(header - 1, 0), len(starts))
+        return (text[starts[n] :] if n < len(starts) else ""), n
+    n = 0
+    while n < len(starts) and text.startswith(("#", "%", "//"), starts[n]):
+        n += 1
+    if n == 0 or n == len(starts):
+        return text, 0
+    row, last = _line(text, starts[n]), _line(text, starts[n - 1])
+    for mark in (",", ";", "\t"):
+        cells = row.split(mark)
+        alike = len(cells) > 1 and len(cells) == len(last.split(mark))
+        if alike and any(is_number(c) for c in cells):
+            n -= 1
+            break
+    return text[starts[n] :], n
+
+
+def _line(text: str, at: int) -> str:
+    match = _LINE.match(text, at)
+    return match[0].rstrip("\r\n") if match else ""
+
+
 def has_sep_line(text: str) -> bool:
     """Whether a text begins with the ``sep=;`` that Excel writes."""
     return bool(re.match(r"sep=.\r?\n", text))
 
 
-def rows(text: str, delimiter: str) -> Iterator[Row]:
-    """Every row that is not blank.
+def rows(text: str, delimiter: str, before: int = 0) -> Iterator[Row]:
+    """Every row that is not blank; `before` lines of the file stand above `text`.
 
     Raises
     ------
@@ -104,10 +143,10 @@ def rows(text: str, delimiter: str) -> Iterator[Row]:
         message begins with the line.
     """
     lines = io.StringIO(text, newline="")
-    skipped = 0
+    skipped = before
     if has_sep_line(text):
         lines.readline()
-        skipped = 1
+        skipped += 1
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     while True:
         try:
