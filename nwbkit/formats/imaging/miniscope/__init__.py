@@ -54,6 +54,7 @@ FORMAT = Format(
     ),
     limits=(
         "Behavior cameras stay in their files: NWB refers to them.",
+        "What the program's own behavior tracker wrote (behaviorTracker/pose.csv) is not read.",
         "Frames of a lossy codec (MJPG, XVID) are stored as they decode, with a note.",
         "Times have the resolution of the program's clock, 1 ms.",
         "FFV1 as the program writes it has no checksum: a flipped bit in a frame is not noticed.",

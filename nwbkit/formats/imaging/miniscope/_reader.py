@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nwbkit.errors import DamagedInput, MissingFact, UsageError
+from nwbkit.errors import DamagedInput, MissingFact, UnknownFormat, UsageError
 from nwbkit.formats.base import Reader, Source
 from nwbkit.formats.imaging.miniscope import _describe, _texts
 from nwbkit.formats.imaging.miniscope._devices import Device, devices_of
@@ -48,8 +48,7 @@ class MiniscopeReader(Reader):
     # ------------------------------------------------------------------ devices
 
     def _add_device(self, device: Device) -> None:
-        files = [self._index(path) for path in device.movies]
-        files = [f for f in files if f.n_frames]
+        files = [f for path in device.movies if (f := self._index(path)) and f.n_frames]
         if not files:
             self.complaints(f"'{device.folder}' holds no frame", "leaves the device out")
             return
@@ -62,9 +61,13 @@ class MiniscopeReader(Reader):
         if device.orientation is not None:
             self._add_orientation(device, device.orientation)
 
-    def _index(self, path: Path) -> avi.AviIndex:
-        found = avi.index(path)
+    def _index(self, path: Path) -> avi.AviIndex | None:
         where = _texts.label(path)
+        try:
+            found = avi.index(path)
+        except (DamagedInput, UnknownFormat) as error:
+            self.complaints(error.message, "leaves the file out")
+            return None
         rescue = f"keeps the {found.n_frames} frames that are whole"
         if found.problem:
             self.complaints(f"'{where}': {found.problem}", rescue)
@@ -123,7 +126,7 @@ class MiniscopeReader(Reader):
     def _rows(self, device: Device, files: Sequence[avi.AviIndex]) -> npt.NDArray[np.int64]:
         """Which row of the list of times each frame has: by the file's number where one lacks."""
         counts = [f.n_frames for f in files]
-        if not device.missing or not device.per_file:
+        if not device.per_file or (not device.missing and len(counts) == len(device.movies)):
             return np.arange(sum(counts), dtype=np.int64)
         parts = [
             device.number(f.path) * device.per_file + np.arange(n, dtype=np.int64)
@@ -192,7 +195,7 @@ class MiniscopeReader(Reader):
         channel = str(self.source.options.get("channel") or "gray")
         first = files[0]
         try:
-            dtype = avi_movie.probe(first, channel)
+            dtype, pixels = avi_movie.probe(first, channel)
         except DamagedInput as error:
             if "coloured" in error.message:
                 error.hint = f"--set {self.source.id}.channel=green, or red or blue"
@@ -217,6 +220,11 @@ class MiniscopeReader(Reader):
             self.complaints.note(
                 f"'{device.folder}' is in {', '.join(lossy)}, which loses something: frames are "
                 "stored as they decode here"
+            )
+        if pixels.startswith("yuv4"):
+            self.complaints.note(
+                f"'{device.folder}' holds luma and chroma ({pixels}): the luma is stored, in which "
+                "16 is black and 235 is white"
             )
         self._movies.append(movie)
         self.streams.append(movie)
