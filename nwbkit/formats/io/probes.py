@@ -18,9 +18,10 @@ def load_probeinterface() -> ModuleType:
         if spec is not None and spec.loader is not None:
             loader = importlib.util.LazyLoader(spec.loader)
             spec.loader = loader
-            module = importlib.util.module_from_spec(spec)
-            sys.modules["requests"] = module
-            loader.exec_module(module)
+            empty = importlib.util.module_from_spec(spec)
+            sys.modules["requests"] = empty
+            loader.exec_module(empty)
     import probeinterface
 
-    return probeinterface
+    module: ModuleType = probeinterface
+    return module
