@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,17 @@ import numpy as np
 from nwbkit.errors import UsageError
 from nwbkit.plans import source_digests
 from nwbkit.preparing import Settled, body_of, merged_metadata, read_alignment, settle
+from nwbkit.repack import stored_session
+from nwbkit.repack_work import stored_holes
 from nwbkit.session import load_sources, open_session
 from nwbkit.text import size_text, table
 
 if TYPE_CHECKING:
     from nwbkit.documents.metadata import MetadataDocument
     from nwbkit.documents.plan import Expected, PlanDocument
+    from nwbkit.documents.sources import SessionEntry
     from nwbkit.session import OpenSession
+    from nwbkit.storage.backends import Backend
     from nwbkit.storage.holes import Hole
     from nwbkit.storage.sampling import Trial
 
@@ -79,8 +84,12 @@ def chunk_plan(request: Request) -> tuple[PlanDocument, list[str]]:
     policy = POLICIES[request.backend, request.use]
     for name in [codec[0]] if codec is not None else [name for name, _ in policy.codecs]:
         require(name)
+    found = load_sources(request.inputs, format=request.format)
+    stored = stored_session(found, request.session)
+    if stored is not None:
+        return _plan_stored(request, stored, codec), []
     with open_session(
-        load_sources(request.inputs, format=request.format),
+        found,
         session=request.session,
         sets=request.sets,
         only=request.only,
@@ -90,9 +99,20 @@ def chunk_plan(request: Request) -> tuple[PlanDocument, list[str]]:
         settled = _settled(session, request)
         holes = _holes(settled)
         choices = [_choose(hole, request, codec, len(holes)) for hole in holes]
-        document = _document(request, settled, choices)
+        sources = source_digests(session, settled.fingerprints)
+        document = _document(request, list(settled.fingerprints), sources, choices)
         losses = [loss for reader in session.readers for loss in reader.losses]
     return document, losses
+
+
+def _plan_stored(
+    request: Request, entry: SessionEntry, codec: tuple[str, int | None] | None
+) -> PlanDocument:
+    """Plan the datasets of an NWB file: keys are their paths."""
+    backend: Backend = "zarr" if request.backend == "zarr" else "hdf5"
+    with stored_holes(entry, backend) as (holes, path, fingerprint):
+        choices = [_choose(hole, request, codec, len(holes)) for hole in holes]
+        return _document(request, [path], {entry.sources[0].id: fingerprint}, choices)
 
 
 def _settled(session: OpenSession, request: Request) -> Settled:
@@ -176,7 +196,12 @@ def _choose(
     return _Choice(hole, chosen, trials, expected)
 
 
-def _document(request: Request, settled: Settled, choices: Sequence[_Choice]) -> PlanDocument:
+def _document(
+    request: Request,
+    paths: Sequence[Path],
+    sources: dict[str, str],
+    choices: Sequence[_Choice],
+) -> PlanDocument:
     from nwbkit.documents.envelope import InputRef
     from nwbkit.documents.plan import Expected, PlanDocument
 
@@ -191,10 +216,10 @@ def _document(request: Request, settled: Settled, choices: Sequence[_Choice]) ->
         memory_bytes=max((e.memory_bytes or 0 for e in all_expected.values()), default=0),
     )
     return PlanDocument(
-        inputs=[InputRef(path=p, size=p.stat().st_size) for p in settled.fingerprints],
+        inputs=[InputRef(path=p, size=p.stat().st_size) for p in paths],
         for_=request.use,
         backend=request.backend,
-        sources=source_digests(settled.session, settled.fingerprints),
+        sources=sources,
         datasets={c.hole.key: _entry(c.chosen) for c in choices},
         expected=all_expected,
         total=total,
@@ -268,11 +293,24 @@ def render(document: PlanDocument, width: int) -> str:
         rows.append(["total", "", "", *_figures(document.total)])
         if measured:
             rows[-1].append(f"{(document.measured or {}).get('encode_s', 0):.1f} s")
-    text = table(header, rows, width=width, right=(3, 4, 5, 6, 7, 8))
+    # on a narrow terminal an address is worth more than a figure that the document has as well
+    while len(header) > _ALWAYS and _natural([header, *rows]) > width:
+        header.pop()
+        rows = [row[: len(header)] for row in rows]
+    text = table(header, rows, width=width, right=tuple(range(3, len(header))))
     who = unreadable_by(p.codec for p in document.datasets.values() if p.codec)
     if document.backend == "hdf5" and who:
         text += f"\n{who}"
     return text
+
+
+#: Columns of the table that are shown at any width.
+_ALWAYS = 6
+
+
+def _natural(rows: Sequence[Sequence[str]]) -> int:
+    """Width of a table that wraps nothing."""
+    return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2
 
 
 def codec_text(plan: Any) -> str:
