@@ -21,6 +21,7 @@ from nwbkit.comparisons.units import compare_units
 from nwbkit.comparisons.values import compare_values
 from nwbkit.comparisons.video import compare_video
 from nwbkit.errors import NoInput
+from nwbkit.repack_against import check_repacked
 from nwbkit.session import OpenSession, fingerprint, load_sources, open_session
 from nwbkit.streams import ClockMap
 from nwbkit.streams.views import head
@@ -80,6 +81,10 @@ def check_against(
     from nwbkit.storage.plugins import enable
 
     document = _todays(sidecar, load_sources(against))
+    if sidecar.choices.get("repack"):
+        source = Path(document.sessions[0].sources[0].paths[0])
+        check_repacked(path, sidecar, source, decoded, report, jobs=jobs)
+        return
     stub = sidecar.choices.get("stub")
     maps = {name: ClockMap(c.offset_s, c.scale) for name, c in sidecar.alignment.items()}
     salvage = bool(sidecar.choices.get("salvage"))

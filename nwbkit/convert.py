@@ -13,11 +13,13 @@ from nwbkit.errors import OutputExists, UsageError
 from nwbkit.existing import existing
 from nwbkit.plans import read_plan
 from nwbkit.preparing import merged_metadata, read_alignment, settle
+from nwbkit.repack import repack, stored_session
 from nwbkit.session import load_sources, open_session
 from nwbkit.writing import Done, ProgressFactory, Work, assemble_file, publish, write
 
 if TYPE_CHECKING:
     from nwbkit.documents.conversion import ConversionDocument
+    from nwbkit.documents.sources import SourcesDocument
     from nwbkit.jobs import Job
 
 
@@ -94,7 +96,11 @@ def convert(request: Request, *, progress: ProgressFactory | None = None) -> Res
     """
     out = Path(request.output)
     _check_request(request, out)
-    with prepared(request) as work:
+    document = load_sources(request.inputs, format=request.format)
+    stored = stored_session(document, request.session)
+    if stored is not None:
+        return repack(request, stored, progress or _silent)
+    with prepared(request, document) as work:
         settled, identity = work.settled, work.identity
         if request.dry_run:
             assemble_file(work)
@@ -134,20 +140,22 @@ def _job(work: Work) -> Job | None:
     from nwbkit.jobs import JOB, Job, backend_name
     from nwbkit.storage.jobs import Layout
 
-    assemble_file(work)
     if (Path(folder) / JOB).exists() or work.request.join:
         job = Job.open(folder)
         job.check(work)
+        work.frozen = job.plans(backend_name(work.request.output))
         return job
+    assemble_file(work)
     return Job.begin(folder, work, Layout.of(work.holes), backend_name(work.request.output))
 
 
 @contextmanager
-def prepared(request: Request) -> Iterator[Work]:
+def prepared(request: Request, document: SourcesDocument | None = None) -> Iterator[Work]:
     """Open and settle the session of a request; nothing is written yet."""
     from nwbkit.storage.backends import backend_of
 
-    document = load_sources(request.inputs, format=request.format)
+    if document is None:
+        document = load_sources(request.inputs, format=request.format)
     with open_session(
         document,
         session=request.session,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nwbkit.storage.jobs import Layout
     from nwbkit.storage.packs import Slab
     from nwbkit.storage.pipeline import Filled, Progress, Sink
+    from nwbkit.storage.planning import DatasetPlan
     from nwbkit.writing import Work
 
 JOB, SOURCES = "job.json", "sources.json"
@@ -138,6 +139,33 @@ class Job:
             hint=f"remove '{self.folder}' to begin anew",
         )
 
+    def plans(self, backend: str) -> dict[str, DatasetPlan]:
+        """The frozen layout of each hole, for an output of this back end.
+
+        Shuffled and deflated chunks are the same bytes in HDF5 and in Zarr, so that a job for
+        one can be joined for the other; chunks of other codecs are not.
+
+        Raises
+        ------
+        nwbkit.errors.DocumentError
+            Where the job's chunks are not those of the back end.
+        """
+        from nwbkit.storage.planning import DatasetPlan
+
+        both = all(e.codec == "gzip" and not e.fletcher32 for e in self.document.holes if e.chunks)
+        if backend != self.document.backend and not both:
+            raise DocumentError(
+                f"job '{self.folder}' was made for an output that ends in {self.document.backend}, "
+                f"not in {backend}",
+                hint=f"-o OUT{self.document.backend}, or begin anew with --init and that -o",
+            )
+        return {
+            e.key: DatasetPlan(
+                tuple(e.chunks), e.codec, e.level, e.shuffle, fletcher32=e.fletcher32
+            )
+            for e in self.document.holes
+        }
+
     def layout(self, holes: Sequence[Hole]) -> Layout:
         """The frozen slabs over `holes`.
 
@@ -147,19 +175,7 @@ class Job:
             Where the holes are not those of the job.
         """
         from nwbkit.storage.jobs import Layout
-        from nwbkit.storage.planning import DatasetPlan
 
-        entries = {entry.key: entry for entry in self.document.holes}
-        for hole in holes:
-            entry = entries.get(hole.key)
-            if entry is not None:
-                hole.plan = DatasetPlan(
-                    tuple(entry.chunks),
-                    entry.codec,
-                    entry.level,
-                    entry.shuffle,
-                    fletcher32=entry.fletcher32,
-                )
         if [_entry(hole) for hole in holes] != self.document.holes:
             raise DocumentError(
                 f"job '{self.folder}' is laid out otherwise than this nwbkit does it",
@@ -334,6 +350,7 @@ def fill(
     request = job.request(output=f"x{job.document.backend}", jobs=jobs, max_memory=max_memory)
     with prepared(request) as work:
         job.check(work)
+        work.frozen = job.plans(job.document.backend)
         assemble_file(work)
         layout = job.layout(work.holes)
         whole = layout.bytes_of(layout.part(*part))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nwbkit.storage.digests import DatasetDigest
     from nwbkit.storage.holes import Hole
     from nwbkit.storage.pipeline import Filled
+    from nwbkit.storage.planning import DatasetPlan
     from nwbkit.storage.publish import Publication
 
 #: Array roles that one writer puts into one dataset as they are: their fill may begin early.
@@ -67,6 +68,8 @@ class Work:
     began: float = field(default_factory=time.perf_counter)
     measured: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    #: By key: the layouts of a job that was begun earlier.
+    frozen: dict[str, DatasetPlan] = field(default_factory=dict)
     nwbfile: NWBFile | None = None
     #: ``OUT.sha256``, where it is wanted.
     sums: bytes | None = None
@@ -132,7 +135,9 @@ def _hole(work: Work, key: str, array: Array) -> Hole:
     from nwbkit.storage.holes import hole
 
     backend = backend_of(work.request.output)
-    plan = planned(work.plans, key, array.shape, array.dtype, backend)
+    plan = work.frozen.get(key)
+    if plan is None:
+        plan = planned(work.plans, key, array.shape, array.dtype, backend)
     return hole(array.shape, array.dtype, plan, source=array, key=key, backend=backend)
 
 

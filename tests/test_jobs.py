@@ -118,6 +118,21 @@ def test_parts_are_joined(tmp_path: Path, raw: Path, plain: Path) -> None:
     assert not job.exists()
 
 
+@pytest.mark.parametrize("made, wanted, status", [("nwb", "nwb.zarr", 0), ("nwb.zarr", "nwb", 65)])
+def test_a_job_is_joined_for_another_back_end_where_its_chunks_allow(
+    tmp_path: Path, raw: Path, made: str, wanted: str, status: int
+) -> None:
+    job = tmp_path / "job"
+    assert run(raw, "--stub", 1, "--init", job, "-o", tmp_path / f"a.{made}").returncode == 0
+    assert run("--fill", job).returncode == 0
+    done = run("--join", job, "-o", tmp_path / f"b.{wanted}")
+    assert done.returncode == status, done.stderr
+    if status:
+        assert "was made for an output that ends in .nwb.zarr" in done.stderr
+    else:
+        assert verify(str(tmp_path / f"b.{wanted}"), jobs=2).ok
+
+
 def grown(raw: Path, given: list[object]) -> None:
     path = next(raw.rglob("*.lf.bin"))
     data = bytearray(path.read_bytes())

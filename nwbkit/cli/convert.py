@@ -73,6 +73,9 @@ def convert(ctx: click.Context, /, as_json: bool, **request: Any) -> None:
     not at all, with its sidecar OUT.nwb.json beside it. A fact that the files do not hold
     is asked for by the name of the option that gives it.
 
+    An NWB file as the input is repacked: its content, whoever wrote it, in the layout of -p
+    and the back end of -o.
+
     For recordings that take longer than a job may run, --job DIR makes a convert that goes on
     where it was killed; --init, --fill and --join are its steps, for job arrays.
     """

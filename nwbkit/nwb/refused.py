@@ -1,4 +1,4 @@
-"""What is recognised and inspected, and not written by this version."""
+"""What is in an NWB file already: repacked alone, never written together with other sources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refuse_stored(assembler: Assembler, address: str, stream: Stream) -> NoRetur
     """Refuse what lies in an NWB file already."""
     source = address.partition("/")[0]
     raise UsageError(
-        f"source '{source}' is an NWB file already; this version inspects it and converts it to "
-        "nothing",
-        hint=f"nwbkit inspect shows it; leave it out with --exclude {source}",
+        f"source '{source}' is an NWB file already, which is neither joined with other sources "
+        "nor spread over jobs",
+        hint=f"convert it alone to change its layout or back end, or --exclude {source}",
     )

@@ -28,7 +28,7 @@ from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import BlockDigester, DatasetDigest, flat_bytes
 from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.plugins import refuse_missing
-from nwbkit.storage.values import digest_dataset, is_plain, nbytes
+from nwbkit.storage.values import digest_dataset, is_plain, nbytes, stored_as
 
 #: As many chunks of one dataset are named; the rest is counted.
 MAX_NAMED = 20
@@ -125,7 +125,7 @@ def _chunked(dataset: h5py.Dataset, path: str) -> Chunked | None:
         refuse_missing(dataset)
         return None
     dtype = dataset.dtype
-    if dtype.hasobject or dataset.id.get_type().get_size() != dtype.itemsize:
+    if dtype.hasobject or not stored_as(dataset.id.get_type(), dtype):
         return None
     stored: dict[tuple[int, ...], tuple[int, int, int]] = {}
 

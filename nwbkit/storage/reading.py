@@ -25,6 +25,7 @@ import numpy as np
 from nwbkit.errors import DamagedInput, InternalError, NwbkitError
 from nwbkit.storage.codec import AnyArray, Scratch, Undecodable, decodable, decode
 from nwbkit.storage.digests import flat_bytes
+from nwbkit.storage.values import stored_as
 from nwbkit.streams import Array
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class StoredRows(Array):
             )
             if not same or dataset.dtype != array.dtype:
                 return None
-            if dataset.id.get_type().get_size() != dataset.dtype.itemsize:
+            if not stored_as(dataset.id.get_type(), dataset.dtype):
                 return None
             create = dataset.id.get_create_plist()
             filters = tuple(create.get_filter(i)[0] for i in range(create.get_nfilters()))

@@ -64,6 +64,17 @@ def type_name(dtype: np.dtype[Any]) -> str:
     return canonical_dtype(dtype)
 
 
+def stored_as(tid: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether elements of the HDF5 type `tid` lie in the file as `dtype` has them in memory.
+
+    Numbers of 12 bits in 16, say, do not: only HDF5 extends their sign.
+    """
+    try:
+        return bool(tid.equal(h5py.h5t.py_create(dtype, logical=True)))
+    except TypeError:
+        return False
+
+
 def is_plain(dtype: np.dtype[Any]) -> bool:
     """Whether elements are numbers (or compounds of numbers), digested by their bytes."""
     if dtype.names is not None:

@@ -1,6 +1,7 @@
 """Chunks of Zarr v2 arrays, decoded strictly: what does not fit its metadata is refused.
 
-Codecs that could run code (pickle) or are of no use for NWB are not read.
+Codecs of no use for NWB are not read, and of pickles only what hdmf-zarr makes of references,
+without running them (see ``pickled``).
 
 Sources: Zarr v2 specification; numcodecs for the layout of ``vlen-utf8`` and ``json2``;
 RFC 8878 (zstd).
@@ -246,6 +247,15 @@ def _json(
     return items
 
 
+def _pickled(
+    data: Bytes, size: int, item: int, config: Mapping[str, Any], out: AnyArray | None
+) -> Any:
+    """References as hdmf-zarr keeps them by default; nothing of the pickle is run."""
+    from nwbkit.zarrs.pickled import values
+
+    return values(bytes(data))
+
+
 _SUMS = ("fletcher32", "crc32", "adler32", "crc32c")
 _DECODERS = {
     "blosc": _blosc,
@@ -256,5 +266,6 @@ _DECODERS = {
     "vlen-utf8": _vlen,
     "vlen-bytes": _vlen,
     "json2": _json,
+    "pickle": _pickled,
     **dict.fromkeys(_SUMS, _summed),
 }

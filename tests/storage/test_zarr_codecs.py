@@ -153,11 +153,29 @@ def test_claims_of_size_are_not_believed():
             Chain(np.dtype(object), (3,), "C", codec, ({"id": "vlen-utf8"},)).decode(data)
 
 
-def test_pickles_are_not_read():
-    chain = Chain(np.dtype(object), (1,), "C", None, ({"id": "pickle", "protocol": 5},))
-    with pytest.raises(ChunkError, match="codec 'pickle' is not read here"):
-        chain.decode(b"cos\nsystem\n(S'false'\ntR.")
-    assert chain.refused() == "pickle"
+def test_pickled_references_are_read_and_nothing_is_run(monkeypatch, tmp_path):
+    import pickle
+
+    chain = Chain(np.dtype(object), (2,), "C", None, ({"id": "pickle", "protocol": 5},))
+    hdmf_zarr = pytest.importorskip("hdmf_zarr.utils")
+    values = np.empty(2, object)
+    values[:] = [hdmf_zarr.ZarrReference(source=".", path=p) for p in ("/a", "/b")]
+    for protocol in (2, 3, 4, 5):
+        found = chain.decode(pickle.dumps(values, protocol))
+        assert [dict(v)["path"] for v in found] == ["/a", "/b"]
+    victim = tmp_path / "ran"
+    for data in (
+        b"cos\nsystem\n(S'touch %s'\ntR." % bytes(victim),
+        b"\x80\x02cos\nsystem\nX\x05\x00\x00\x00touch\x85R.",
+        pickle.dumps([1, 2]),
+        pickle.dumps(values)[:-20],
+        pickle.dumps(np.arange(2)),
+        b"",
+        b"(" * 100,
+    ):
+        with pytest.raises(ChunkError):
+            chain.decode(data)
+    assert not victim.exists()
 
 
 @pytest.mark.parametrize("n", [1, 3, 1000, 300_000])

@@ -8,6 +8,8 @@ from nwbkit.formats.base import Format, Match, Reader, Source, Strength
 from nwbkit.formats.listing import Listing
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+#: Where HDF5 looks for its signature: behind a user block of any power of two from 512 on.
+_PLACES = (0, *(512 << n for n in range(10)))
 #: The name of the root attribute that every NWB 2 file has stands among the first objects.
 _HEAD = 1 << 20
 
@@ -20,7 +22,7 @@ def _look(listing: Listing) -> Iterator[Match]:
     """
     for entry in listing.match("*.nwb"):
         head = listing.head(entry.path, _HEAD)
-        if not head.startswith(_SIGNATURE):
+        if not any(head.startswith(_SIGNATURE, at) for at in _PLACES):
             continue
         sure = b"nwb_version" in head
         yield Match(
