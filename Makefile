@@ -14,7 +14,7 @@ help:
 	@echo 'make test    run the tests'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff mend what it can'
-	@echo 'make bench   run the benchmarks'
+	@echo 'make bench   the benchmarks, 25 minutes; writes docs/performance.md (BENCH_ARGS)'
 	@echo 'make reliability  kills, full disks, races and flipped bits, at length'
 	@echo 'make clean   remove .venv, caches and the demo'
 
@@ -48,8 +48,6 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev
-	@$(BIN)/python -m compileall -q nwbkit
-	@$(BIN)/python -m nwbkit.nwb.library
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 reliability: $(VENV)/.installed-dev

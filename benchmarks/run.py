@@ -1,6 +1,7 @@
-"""How long nwbkit takes for a Neuropixels run, next to NeuroConv, both as whole processes.
+"""How long nwbkit takes next to NeuroConv, both as whole processes, and next to its own codec.
 
-    python benchmarks/run.py [--gb 1 --gb 4] [--runs 3] [--sides AB] [--work DIR] [--check]
+    python benchmarks/run.py [--cases neuropixels,movie] [--gb 1 --gb 2] [--runs 3] [--work DIR]
+                             [--scale 0.05] [--sides full,neuroconv] [--no-memory] [--check]
 
 Run it with the Python of nwbkit's environment; NeuroConv gets its own, made on the first run.
 Standard library only; Linux. See README.md beside this file for what the numbers mean.
@@ -9,291 +10,197 @@ Standard library only; Linux. See README.md beside this file for what the number
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
-import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import sysconfig
-import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-GENERATOR = ROOT / "examples" / "spikeglx_run.py"
-REQUIREMENTS = HERE / "neuroconv-requirements.txt"
-SIDES = {
-    "A": "nwbkit",
-    "B": "NeuroConv",
-    "C": "nwbkit --prove none",
-    "D": "nwbkit --max-memory 256M",
-}
-BYTES_A_SECOND = 385 * 2 * 30000.123456  # of the AP band of the generator's first probe
-FLOOR, FLOOR_GB = 5.0, 1.0  # what --check asks of B/A, and at which size
-PACKAGES = ["neuroconv", "spikeinterface", "neo", "pynwb", "hdmf", "h5py", "numpy", "isal"]
-# No bytecode is written where this is set, and an import then costs seconds on either side.
-ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.cases import CASES, SIDES, SMALL, command
+from benchmarks.floors import findings
+from benchmarks.measuring import (
+    ENV,
+    HERE,
+    ROOT,
+    Failed,
+    compile_bytecode,
+    facts,
+    measure,
+    neuroconv_python,
+    warm,
+)
+from benchmarks.performance import page, table
 
-# ---------------------------------------------------------------- what is needed first
-
-
-def run_folder(work: Path, gb: float) -> Path:
-    """Folder of a generated gate with one AP file of `gb` times 10**9 bytes, made if not there.
-
-    Parameters
-    ----------
-    work : Path
-    gb : float
-        Size of the .bin file.
-
-    Returns
-    -------
-    Path
-        It ends in ``bench_g0``.
-    """
-    made_by = hashlib.sha256(GENERATOR.read_bytes()).hexdigest()[:8]
-    folder = work / "runs" / f"{gb:g}GB-{made_by}"
-    if not folder.exists():
-        print(f"making a run of {gb:g} GB", file=sys.stderr)
-        part = folder.with_name(folder.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        command = [sys.executable, GENERATOR, part, "--run", "bench", "--bands", "ap"]
-        command += ["--no-nidq", "--seconds", repr(gb * 1e9 / BYTES_A_SECOND)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        part.rename(folder)
-    return folder / "bench_g0"
+#: Sides that only the largest size of a case runs.
+LARGEST_ONLY = ("none", "sample", "zarr", "neuroconv_zarr")
 
 
-def neuroconv_python(work: Path) -> Path:
-    """Python of an environment with exactly the pinned requirements, made if not there.
-
-    Returns
-    -------
-    Path
-        Its interpreter.
-    """
-    pins = hashlib.sha256(sys.version.encode() + REQUIREMENTS.read_bytes()).hexdigest()[:8]
-    venv, python = work / f"neuroconv-{pins}", work / f"neuroconv-{pins}" / "bin" / "python"
-    if not (venv / "complete").exists():
-        print("making an environment for NeuroConv", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)
-        (venv / "complete").touch()
-    return python
-
-
-def compile_bytecode(python: Path | str, *folders: Path | str) -> None:
-    """Compile all that lies in `folders` and has no up-to-date bytecode yet."""
-    # Packages carry a few files that are not meant to compile: its exit status says nothing.
-    subprocess.run([python, "-m", "compileall", "-qq", "-j0", *folders], env=ENV, check=False)
-
-
-# ---------------------------------------------------------------- one conversion
-
-
-def warm(run: Path) -> int:
-    """Read the raw file once, so that it is in the page cache; returns its size."""
-    (path,) = run.rglob("*.bin")
-    buffer = bytearray(1 << 23)
-    with open(path, "rb", buffering=0) as f:
-        while f.readinto(buffer):
-            pass
-    return path.stat().st_size
-
-
-def busy() -> float:
-    """CPU seconds that the whole machine has spent, on anything, since it started."""
-    line = Path("/proc/stat").read_text().partition("\n")[0]
-    user, nice, system, _, _, *rest = map(int, line.split()[1:9])
-    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(command: list, out: Path, log: Path) -> dict:
-    """Run one conversion to its end.
-
-    Parameters
-    ----------
-    command : list
-    out : Path
-        The file it writes.
-    log : Path
-        Where its messages go.
-
-    Returns
-    -------
-    dict
-        ``wall_s``, ``cpu_s`` (user + system), ``others_cpu_s`` (of all other processes
-        meanwhile), ``rss_bytes`` (peak), ``out_bytes``.
-    """
-    shutil.rmtree(out.parent, ignore_errors=True)
-    out.parent.mkdir(parents=True)
-    os.sync()  # nobody pays for what an earlier process left to be written
-    with open(log, "wb") as messages:
-        before, began = busy(), time.perf_counter()
-        child = subprocess.Popen(
-            command, cwd=ROOT, env=ENV, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages
-        )
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - began
-    cpu = usage.ru_utime + usage.ru_stime
-    others = max(0.0, busy() - before - cpu)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        sys.exit(f"{log.read_text(errors='replace')[-2000:]}\nexit {child.returncode}: {log}")
-    return {
-        "wall_s": wall,
-        "cpu_s": cpu,
-        "others_cpu_s": others,
-        "rss_bytes": usage.ru_maxrss * 1024,
-        "out_bytes": out.stat().st_size,
-    }
-
-
-def commands(run: Path, out: Path, neuroconv: Path) -> dict[str, list]:
-    """The command line of each side."""
-    nwbkit = [sys.executable, "-m", "nwbkit.cli", "convert", run]
-    nwbkit += ["-m", HERE / "lab.yaml", "-o", out]
-    return {
-        "A": nwbkit,
-        "B": [neuroconv, HERE / "neuroconv_convert.py", run, out],
-        "C": [*nwbkit, "--prove", "none"],
-        "D": [*nwbkit, "--max-memory", "256M"],
-    }
-
-
-def compare(work: Path, gb: float, sides: str, runs: int, neuroconv: Path) -> dict:
-    """All conversions of one size: a warm-up of each side, then A B A B.
-
-    Parameters
-    ----------
-    work : Path
-    gb : float
-        Size of the raw file.
-    sides : str
-        Some of the letters of ``SIDES``, in order.
-    runs : int
-        Times that each is measured.
-    neuroconv : Path
-        Its interpreter.
-
-    Returns
-    -------
-    dict
-        The measured values, and the ratio B/A of each pair.
-    """
-    run, out = run_folder(work, gb), work / "out" / "out.nwb"
-    every, measured = commands(run, out, neuroconv), {side: [] for side in sides}
-    size = {"gb": gb, "raw_bytes": warm(run)}
-    for i in range(runs + 1):
+def turns(
+    name: str, source: Path, sides: Sequence[str], runs: int, work: Path, neuroconv: Path
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
+    """Let the sides take turns; returns what was measured, and which side failed with what."""
+    measured: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    failed: dict[str, str] = {}
+    for i in range(runs):
         for side in sides:
-            warm(run)
-            values = measure(every[side], out, work / f"{side}.log")
-            if i == 0:  # the warm-up's product is looked at, its time thrown away
-                look = [neuroconv, HERE / "same_samples.py", run, out]
-                values["samples"] = subprocess.run(
-                    look, check=True, env=ENV, stdout=subprocess.PIPE, text=True
-                ).stdout.strip()
-            note = values.get("samples") or f"{values['wall_s']:.2f} s"
-            print(f"{gb:g} GB  {side} {i or 'warm-up'}: {note}", file=sys.stderr)
-            if i:
-                measured[side].append(values)
-    shutil.rmtree(out.parent)
-    pairs = zip(measured.get("B", ()), measured.get("A", ()), strict=False)
-    ratios = [b["wall_s"] / a["wall_s"] for b, a in pairs]
-    ratio = statistics.median(ratios) if ratios else None
-    return {**size, "measured": measured, "ratios": ratios, "ratio": ratio}
+            if side in failed:
+                continue
+            out, line = command(side, name, source, work, neuroconv)
+            warm(source)
+            try:
+                found = measure(line, out, work / f"{side}.log")
+            except Failed as error:
+                failed[side] = str(error)
+                print(f"{name}  {side}: {error}", file=sys.stderr)
+                continue
+            measured[side].append(found)
+            print(f"{name}  {side} {i + 1}: {found['wall_s']:.2f} s", file=sys.stderr)
+    return measured, failed
 
 
-# ---------------------------------------------------------------- what is said of it
+def same(name: str, sides: Sequence[str], work: Path, neuroconv: Path) -> list[str]:
+    """Hold each nwbkit output of the last turn against NeuroConv's, once."""
+    said = []
+    for side in sides:
+        other = "neuroconv_zarr" if side == "zarr" else "neuroconv"
+        if side.startswith("neuroconv") or other not in sides:
+            continue
+        outs = [command(s, name, work, work, neuroconv)[0] for s in (side, other)]
+        look = [neuroconv, HERE / "same_samples.py", name, *outs]
+        done = subprocess.run(
+            list(map(str, look)), env=ENV, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"{name}: {side} and {other}: {done.stdout}{done.stderr[-1500:]}")
+        said.append(f"{side} and {other} {done.stdout.strip()}")
+        print(f"{name}  {said[-1]}", file=sys.stderr)
+    return said
 
 
-def facts(neuroconv: Path) -> dict:
-    """Machine and versions."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = {x.partition(":")[2].strip() for x in lines if x.startswith("model name")}
-    code = (
-        "import importlib.metadata as m, json, sys\n"
-        "have = {d.name.lower(): d.version for d in m.distributions()}\n"
-        "print(json.dumps({p: have[p] for p in sys.argv[1:] if p in have}))"
+def against_codec(name: str, source: Path, work: Path, runs: int) -> dict[str, Any]:
+    """What ceiling.py says of the case."""
+    line = [sys.executable, HERE / "ceiling.py", source, "--json", "--work", work]
+    line += ["--runs", runs, "--", *CASES[name].options]
+    done = subprocess.run(
+        list(map(str, line)), cwd=ROOT, env=ENV, stdout=subprocess.PIPE, text=True, check=True
     )
+    return dict(json.loads(done.stdout))
 
-    def said(*command) -> str:
-        done = subprocess.run(command, cwd=ROOT, env=ENV, capture_output=True, text=True)
-        return done.stdout.strip() if done.returncode == 0 else "unknown"
 
-    nwbkit = said(sys.executable, "-m", "nwbkit.cli", "--version")
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": ", ".join(models) or platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "nwbkit": f"{nwbkit} ({said('git', 'describe', '--always', '--dirty')})",
-        "nwbkit_side": json.loads(said(sys.executable, "-c", code, *PACKAGES)),
-        "neuroconv_side": json.loads(said(neuroconv, "-c", code, *PACKAGES)),
+def ratios(measured: dict[str, list[dict[str, Any]]]) -> dict[str, list[float]]:
+    """NeuroConv's wall time by nwbkit's, pair by pair, for each of nwbkit's sides."""
+    found = {}
+    for side, values in measured.items():
+        other = measured.get("neuroconv_zarr" if side == "zarr" else "neuroconv", ())
+        if not side.startswith("neuroconv"):
+            found[side] = [
+                b["wall_s"] / a["wall_s"] for a, b in zip(values, other, strict=False)
+            ]  # fmt: skip
+    return found
+
+
+def run_case(name: str, size: float, largest: bool, args: Any, neuroconv: Path) -> dict[str, Any]:
+    """All of one case at one size; a smaller one has fewer sides and is not held to the codec."""
+    sides = [s for s in args.sides or SIDES if s in CASES[name].sides]
+    if not largest:
+        sides = [s for s in sides if s not in LARGEST_ONLY]
+    case, work = CASES[name], args.work
+    small = case.make(name, work, size * SMALL)
+    _, failed = turns(name, small, sides, 1, work, neuroconv)
+    if failed:
+        raise SystemExit(f"{name}: {', '.join(failed)} failed at the warm-up")
+    source = case.make(name, work, size)
+    raw = warm(source)
+    runs = max(1, args.runs - case.fewer)
+    measured, failed = turns(name, source, sides, runs, work, neuroconv)
+    sides = [side for side in sides if side not in failed]
+    found = {
+        "case": name,
+        "size": size,
+        "title": case.title.format(size=f"{size:g}"),
+        "raw_bytes": raw,
+        "data_bytes": next(
+            (v[0]["measured"]["raw_bytes"] for v in measured.values() if v and "measured" in v[0]),
+            raw,
+        ),
+        "measured": measured,
+        "failed": failed,
+        "same": same(name, sides, work, neuroconv),
+        "ratios": ratios(measured),
     }
+    found["median_ratios"] = {k: statistics.median(v) for k, v in found["ratios"].items() if v}
+    if not args.no_ceiling and "full" in sides and largest:
+        found["ceiling"] = against_codec(name, source, work, args.runs)
+    return found
 
 
-def table(size: dict) -> str:
-    """Medians of one size, one line a side."""
-    rows = [("", "wall s", "min-max", "cpu s", "others s", "peak MiB", "out MB", "raw MB/s")]
-    for side, values in size["measured"].items():
-        keys = ("wall_s", "cpu_s", "others_cpu_s", "rss_bytes", "out_bytes")
-        wall, cpu, others, rss, out = (statistics.median(v[k] for v in values) for k in keys)
-        walls = sorted(v["wall_s"] for v in values)
-        texts = [f"{wall:.2f}", f"{walls[0]:.2f}-{walls[-1]:.2f}", f"{cpu:.2f}", f"{others:.2f}"]
-        numbers = (rss / 2**20, out / 1e6, size["raw_bytes"] / wall / 1e6)
-        rows.append((f"{side} {SIDES[side]}", *texts, *(f"{x:.0f}" for x in numbers)))
-    lines = [f"{size['gb']:g} GB raw, medians"]
-    lines += [row[0].ljust(26) + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
-    if size["ratios"]:
-        each = ", ".join(f"{r:.2f}" for r in size["ratios"])
-        lines.append(f"B/A {size['ratio']:.2f} (pairs: {each})")
-    return "\n".join(lines)
+def memory(args: Any, scale: float) -> list[dict[str, Any]]:
+    """What memory.py says."""
+    sizes = [f"{max(0.02, gb * scale):g}" for gb in (1, 8)]
+    line = [sys.executable, HERE / "memory.py", "--json", "--work", args.work, "--gb", *sizes]
+    done = subprocess.run(
+        list(map(str, line)), cwd=ROOT, env=ENV, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return list(json.loads(done.stdout))
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--cases", default=",".join(CASES), help=f"of {', '.join(CASES)}; default: all")
+    add("--gb", type=float, action="append", help="sizes of neuropixels (default: 1 and 2)")
+    add("--scale", type=float, default=1.0, help="of all sizes, for a trial")
+    add("--runs", type=int, default=3, help="measured conversions a side (default: 3)")
+    add("--sides", help="; ".join(f"{k}: {v}" for k, v in SIDES.items()))
+    add("--work", type=Path, default=Path("bench-out"), help="folder used (default: ./bench-out)")
+    add("--no-ceiling", action="store_true", help="leave out the codec alone")
+    add("--no-memory", action="store_true", help="leave out memory.py (always with --cases)")
+    add("--check", action="store_true", help="exit 1 where a floor of floors.py is missed")
+    add("--page", type=Path, help="where the page goes (default, for a whole run: the docs)")
+    args = parser.parse_args()
+    args.cases = args.cases.split(",")
+    args.sides = args.sides.split(",") if args.sides else None
+    args.whole = set(args.cases) == set(CASES) and args.scale == 1 and not args.sides
+    unknown = set(args.cases) - set(CASES) or set(args.sides or ()) - set(SIDES)
+    if unknown or args.runs < 1:
+        parser.error(f"no such case or side: {', '.join(unknown)}" if unknown else "--runs from 1")
+    args.work = args.work.resolve()
+    return args
 
 
 def main() -> int:
     """Parse, prepare, measure, tell."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    add = parser.add_argument
-    add("--gb", type=float, action="append", help="size of the raw file (default: 1 and 4)")
-    add("--runs", type=int, default=3, help="measured conversions a side (default: 3)")
-    add("--sides", default="AB", help="; ".join(f"{k}: {v}" for k, v in SIDES.items()))
-    add("--work", type=Path, default=Path("bench-out"), help="folder used (default: ./bench-out)")
-    add("--check", action="store_true", help=f"exit 1 if B/A < {FLOOR:g} at {FLOOR_GB:g} GB")
-    args = parser.parse_args()
-    sizes = args.gb or [1.0, 4.0]
-    if args.runs < 1 or not args.sides or set(args.sides) - set(SIDES):
-        parser.error(f"--runs from 1, --sides of {''.join(SIDES)}")
-    if args.check and not (FLOOR_GB in sizes and {"A", "B"} <= set(args.sides)):
-        parser.error(f"--check needs --gb {FLOOR_GB:g} and --sides AB")
-    work = args.work.resolve()
-    work.mkdir(parents=True, exist_ok=True)
-    neuroconv = neuroconv_python(work)
+    args = arguments()
+    args.work.mkdir(parents=True, exist_ok=True)
+    neuroconv = neuroconv_python(args.work)
     compile_bytecode(neuroconv, neuroconv.parents[1] / "lib")
     compile_bytecode(sys.executable, sysconfig.get_path("purelib"), ROOT / "nwbkit")
     # pynwb's type map, which NeuroConv's own warm-up leaves in ~/.cache
     subprocess.run([sys.executable, "-m", "nwbkit.nwb.library"], env=ENV, cwd=ROOT, check=True)
-
-    result = {"facts": facts(neuroconv), "sizes": []}
-    for name, value in result["facts"].items():
-        print(f"{name}: {value}")
-    for gb in sizes:
-        result["sizes"].append(compare(work, gb, args.sides, args.runs, neuroconv))
-        print("\n" + table(result["sizes"][-1]), flush=True)
-        (work / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    if args.check:
-        ratio = next(size["ratio"] for size in result["sizes"] if size["gb"] == FLOOR_GB)
-        print(f"\n{'ok' if ratio >= FLOOR else 'FAILED'}: {ratio:.2f}, asked for {FLOOR:g}")
-        return int(ratio < FLOOR)
-    return 0
+    result: dict[str, Any] = {"facts": facts(neuroconv), "scale": args.scale, "cases": []}
+    saved = args.work / "result.json"
+    for name in args.cases:
+        sizes = sorted(args.gb or [1.0, 2.0]) if name == "neuropixels" else [CASES[name].default]
+        for size in sizes:
+            largest = size == sizes[-1]
+            result["cases"].append(run_case(name, size * args.scale, largest, args, neuroconv))
+            print("\n" + table(result["cases"][-1]), flush=True)
+            saved.write_text(json.dumps(result, indent=1) + "\n")
+    if not args.no_memory and set(args.cases) == set(CASES):
+        result["memory"] = memory(args, args.scale)
+        saved.write_text(json.dumps(result, indent=1) + "\n")
+    where = args.page or (ROOT / "docs" / "performance.md" if args.whole else None)
+    if where is not None:
+        where.write_text(page(result))
+    missed = [f for f in findings(result) if not f.ok]
+    print(*findings(result), sep="\n")
+    return int(args.check and bool(missed))
 
 
 if __name__ == "__main__":
