@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +171,27 @@ def start_time(metadata: MetadataDocument, timezone: str | None, session_id: str
             f"session '{session_id}' has no session_start_time",
             hint="--set-meta NWBFile.session_start_time=2024-05-01T10:00:00+02:00",
         )
+    _check_one_day(metadata, str(text), session_id)
     return localise(str(text), timezone)
+
+
+def _check_one_day(metadata: MetadataDocument, text: str, session_id: str) -> None:
+    """Refuse sources that began on different days while no user has said when the session did."""
+    from nwbkit.metadata.merge import CONFLICTS
+
+    conflicts = (metadata.model_extra or {}).get(CONFLICTS) or {}
+    for claim in conflicts.get("NWBFile.session_start_time", ()):
+        try:
+            first, other = (datetime.fromisoformat(str(t)) for t in (text, claim["value"]))
+        except ValueError:
+            continue
+        # a start without a zone may be off by half a day and more
+        if abs(first.replace(tzinfo=None) - other.replace(tzinfo=None)) > timedelta(days=1):
+            raise MissingFact(
+                f"session '{session_id}' began at {text}, by {claim['origin']} at {claim['value']}",
+                hint="convert their folders apart, or say when it began: "
+                f"--set-meta NWBFile.session_start_time={text}",
+            )
 
 
 def read_alignment(path: str | None) -> Maps:

@@ -234,7 +234,7 @@ def _sessions(
         )
         for claim, source_id, mine in zip(claims, ids, related, strict=True)
     ]
-    groups = group(claims, ids, related)
+    groups = group(claims, ids, related, [known[c.format].room for c in claims])
     session_ids = unique_ids(
         [Named(g.label, g.root, main=claims[g.members[0]].match.files[0]) for g in groups]
     )

@@ -56,14 +56,18 @@ def relations(
 
 
 def group(
-    claims: Sequence[Claim], ids: Sequence[str], related: Sequence[Sequence[Relation]]
+    claims: Sequence[Claim],
+    ids: Sequence[str],
+    related: Sequence[Sequence[Relation]],
+    rooms: Sequence[str] = (),
 ) -> list[Group]:
     """Sessions of claims.
 
-    Runs with one label and one root are one session. A companion (sorting, pose, video,
-    table) joins the session that it is related to; else the only run that shares the
-    deepest folder with it; where there is no run, related companions are a session of
-    their own, and so is a companion on its own.
+    Runs with one label and one root are one session. So are the runs of a folder that holds no
+    two of one room (`rooms`, one a claim): a recording, a movie, a box's log. A companion
+    (sorting, pose, video, table) joins the session that it is related to; else the only run
+    that shares the deepest folder with it; where there is no run, related companions are a
+    session of their own, and so is a companion on its own.
     """
     groups: dict[tuple[Path, str], Group] = {}
     home: dict[int, Group] = {}
@@ -73,7 +77,8 @@ def group(
             key = (match.root, match.session)
             home[index] = groups.setdefault(key, Group(match.session, match.root))
             home[index].members.append(index)
-    runs = list(groups.values())
+    runs = _joined(list(groups.values()), rooms, home) if rooms else list(groups.values())
+    alone: list[Group] = []
     for cluster in _clusters(ids, related):
         loose = [i for i in cluster if i not in home]
         if not loose:
@@ -83,11 +88,33 @@ def group(
         if target is None:
             main = claims[loose[0]].match
             target = Group(main.session, main.root)
-            groups[(main.root, f"{main.session}/{loose[0]}")] = target
+            alone.append(target)
         for index in loose:
             target.members.append(index)
             home[index] = target
-    return [g for g in groups.values() if g.members]
+    return [*runs, *alone]
+
+
+def _joined(runs: Sequence[Group], rooms: Sequence[str], home: dict[int, Group]) -> list[Group]:
+    """`runs`, with those of one folder made one where no two of them are of one room.
+
+    Two recordings side by side are two sessions, of two days perhaps; a recording and a movie
+    that have a folder to themselves were made together. Deepest folders come first, so that in
+    a tree of such folders each is a session. `home` is kept up to date.
+    """
+    below: dict[Path, list[Group]] = {}
+    for run in runs:
+        for folder in (run.root, *run.root.parents):
+            below.setdefault(folder, []).append(run)
+    for folder in sorted(below, key=lambda f: -len(f.parts)):
+        inside = {id(one): one for one in (home[run.members[0]] for run in below[folder])}
+        held = [room for one in inside.values() for room in {rooms[i] for i in one.members}]
+        if len(inside) < 2 or len(set(held)) < len(held):
+            continue
+        label = folder.name or next(iter(inside.values())).label
+        joined = Group(label, folder, sorted(i for one in inside.values() for i in one.members))
+        home.update(dict.fromkeys(joined.members, joined))
+    return list({id(home[run.members[0]]): home[run.members[0]] for run in runs}.values())
 
 
 def _clusters(ids: Sequence[str], related: Sequence[Sequence[Relation]]) -> list[list[int]]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from nwbkit.errors import DamagedInput, NoInput
 from nwbkit.formats.io.npy import MAGIC
-from nwbkit.formats.io.pickles import _OPAQUE, Opaque, _Machine, _NotPlain
+from nwbkit.formats.io.pickles import _OPAQUE, Opaque, _Machine, _NotPlain, opcodes
 
 #: A pickle of more bytes or steps is no list of ROIs.
 MAX_BYTES = 4 << 30
@@ -34,6 +34,9 @@ _MAX_DIMENSIONS = 32
 _OBJECTS = re.compile(rb"'descr':\s*'\|?O\d*'")
 _SHAPE = re.compile(rb"'shape':\s*\(([\d,\s]*)\)")
 _TYPE = re.compile(r"[biufcSUV]\d{0,6}|M8|m8|b1|O8?")
+
+
+_LEAVES = frozenset({int, float, str, bytes, bool, type(None)})
 
 
 class _Name:
@@ -192,6 +195,9 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_OWN = frozenset({"BUILD", "REDUCE", "NEWOBJ", "GLOBAL", "STACK_GLOBAL", "BYTEARRAY8"})
+
+
 class _Objects(_Machine):
     """The machine that also knows numpy's arrays by name."""
 
@@ -200,15 +206,8 @@ class _Objects(_Machine):
         self._unknown = unknown
 
     def step(self, name: str, argument: Any) -> None:
-        if name == "GLOBAL":
-            module, _, attribute = str(argument).partition(" ")
-            self.stack.append(_Name(module, attribute))
-        elif name == "STACK_GLOBAL":
-            module, attribute = self._drop(2)
-            self.stack.append(_Name(str(module), str(attribute)))
-        elif name in ("REDUCE", "NEWOBJ"):
-            called, arguments = self._drop(2)
-            self.stack.append(self._call(called, arguments))
+        if name not in _OWN:
+            super().step(name, argument)
         elif name == "BUILD":
             (state,) = self._drop(1)
             target = self.stack[-1]
@@ -216,10 +215,17 @@ class _Objects(_Machine):
                 target.set(state)
             elif not isinstance(target, _Path | Opaque):
                 raise _NotPlain("it holds the state of an unknown object")
-        elif name == "BYTEARRAY8":
+        elif name in ("REDUCE", "NEWOBJ"):
+            called, arguments = self._drop(2)
+            self.stack.append(self._call(called, arguments))
+        elif name == "GLOBAL":
+            module, _, attribute = str(argument).partition(" ")
+            self.stack.append(_Name(module, attribute))
+        elif name == "STACK_GLOBAL":
+            module, attribute = self._drop(2)
+            self.stack.append(_Name(str(module), str(attribute)))
+        else:  # BYTEARRAY8
             self.stack.append(bytes(argument))
-        else:
-            super().step(name, argument)
 
     def _call(self, called: Any, arguments: Any) -> Any:
         if isinstance(called, _Name) and isinstance(arguments, tuple):
@@ -280,16 +286,14 @@ def loads(raw: bytes, where: str, unknown: set[str] | None = None) -> Any:
     nwbkit.errors.DamagedInput
         Where it is no pickle, or is cut off.
     """
-    import pickletools
-
     machine = _Objects(unknown if unknown is not None else set())
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(raw)):
+        for count, (name, argument) in enumerate(opcodes(raw)):
             if count > MAX_OPCODES:
                 raise _NotPlain("too many opcodes")
-            if opcode.name == "STOP":
+            if name == "STOP":
                 return _settled(machine.result(), {}, 0)
-            machine.step(opcode.name, argument)
+            machine.step(name, argument)
     except _NotPlain as error:
         raise DamagedInput(f"'{where}' is not plain data: {error}") from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError):
@@ -303,6 +307,8 @@ def _settled(value: Any, seen: dict[int, Any], depth: int) -> Any:
     """`value` with arrays in place of what stood for them."""
     if depth > 50:
         raise _NotPlain("it is nested too deeply")
+    if type(value) in _LEAVES or isinstance(value, np.generic):
+        return value
     if isinstance(value, _Array):
         return _settled(value.value, seen, depth)
     if isinstance(value, _Path):

@@ -60,4 +60,16 @@ FORMAT = Format(
     patterns=("*.nwb", "*.nwb.zarr"),
     look=_look,
     open=_open,
+    recognised=(
+        "The HDF5 signature and the attribute nwb_version of a .nwb file; the attribute "
+        "in .zattrs of "
+        "a .nwb.zarr folder."
+    ),
+    variants=("NWB 2 in HDF5 and in Zarr, by whomever written",),
+    limits=(
+        "It is copied as it is, with other chunks or another codec; metadata, time zone "
+        "and offsets "
+        "are not taken.",
+        "It is not joined with other sources.",
+    ),
 )

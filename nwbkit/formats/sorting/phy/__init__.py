@@ -38,4 +38,20 @@ FORMAT = Format(
         ),
         Option("stream", "str", "the recording's stream that was sorted, where several fit"),
     ),
+    recognised=(
+        "params.py, read as plain values and never run, beside spike_times.npy and "
+        "spike_clusters.npy "
+        "or spike_templates.npy."
+    ),
+    variants=(
+        "Kilosort 1 to 4 and other sorters' exports for Phy, curated or not",
+        "spike times in samples or in seconds; columns of every cluster_*.tsv and .csv",
+        "templates.npy, dense or sparse, as mean waveforms",
+        "clock, rate and electrodes of the recording, where that is in the same session",
+    ),
+    limits=(
+        "Waveforms are in arbitrary units, never volts.",
+        "Single spike waveforms, features and amplitudes are not converted.",
+        "A second sorting of a session needs a name (--set-meta) and goes to /processing/ecephys.",
+    ),
 )

@@ -74,10 +74,11 @@ class PhyReader(Reader):
             times=source.options.get("times"),
             source=source.id,
         )
+        self._grouped = group(self._spikes)
         self._check_counts()
         self._has_templates = check_templates(self._files, self._spikes, self._complain)
         self._check_listed()
-        self._grouped = self._kept()
+        self._grouped = self._kept(self._grouped)
         self._found: Sorted | None = None
         self._waveforms: dict[bool, Waveforms] = {}
         if not len(self._spikes):
@@ -108,8 +109,8 @@ class PhyReader(Reader):
         said = self._tables.columns.get("n_spikes", {})
         if not said:
             return
-        clusters, counts = np.unique(self._spikes.clusters, return_counts=True)
-        found = dict(zip(clusters.tolist(), counts.tolist(), strict=True))
+        grouped = self._grouped
+        found = dict(zip(grouped.clusters.tolist(), grouped.counts.tolist(), strict=True))
         for cluster, text in said.items():
             number = float(text) if text.replace(".", "", 1).isdigit() else None
             if number is not None and number != found.get(cluster, 0):
@@ -125,7 +126,7 @@ class PhyReader(Reader):
         """Say which clusters are in the spikes or in the tables alone."""
         if not self._tables.columns:
             return
-        there = set(np.unique(self._spikes.clusters).tolist())
+        there = set(self._grouped.clusters.tolist())
         listed = self._tables.clusters()
         if there - listed:
             self.notes.append(
@@ -137,8 +138,8 @@ class PhyReader(Reader):
                 "units: " + _few(listed - there)
             )
 
-    def _kept(self) -> Grouped:
-        grouped = group(self._spikes)
+    def _kept(self, grouped: Grouped) -> Grouped:
+        """The units that are wanted."""
         if self.source.options.get("keep", "all") != "good":
             return grouped
         column = next((n for n in ("group", "KSLabel") if n in self._tables.columns), None)
@@ -279,7 +280,7 @@ class PhyReader(Reader):
         )
         self._spikes = self._spikes.only(~late)
         self._waveforms = {}
-        self._grouped = self._kept()
+        self._grouped = self._kept(group(self._spikes))
 
     # -------------------------------------------------------------- the second way
 

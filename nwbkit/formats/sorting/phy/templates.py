@@ -18,13 +18,15 @@ import numpy.typing as npt
 
 from nwbkit.errors import DamagedInput
 from nwbkit.formats.io.npy import Complain, read_header, read_npy
-from nwbkit.formats.sorting.phy.spikes import Ints, Spikes
+from nwbkit.formats.sorting.phy.spikes import Ints, Labels, Spikes, places, stretches
 
 FILE = "templates.npy"
 INVERSE = "whitening_mat_inv.npy"
 INDEX = ("templates_ind.npy", "template_ind.npy")
 MAP = "channel_map.npy"
 Floats = npt.NDArray[np.float32]
+#: A table of units by templates may have so many cells; else their pairs are sorted.
+_MOST_CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -119,19 +121,36 @@ def read_waveforms(
 
 
 def _shares(
-    clusters: Ints, templates: Ints, wanted: Ints
+    clusters: Labels, templates: Labels, wanted: Ints
 ) -> list[tuple[Ints, npt.NDArray[np.float64]]]:
     """Of each wanted cluster: the templates that found its spikes, and their share."""
     n = int(templates.max(initial=0)) + 1
-    codes = np.searchsorted(wanted, clusters)
-    codes[codes == len(wanted)] = 0
-    mine = wanted[codes] == clusters if len(wanted) else np.zeros(len(clusters), bool)
-    pairs, counts = np.unique(codes[mine] * n + templates[mine], return_counts=True)
+    pairs, counts = _pairs(clusters, templates, wanted, n)
     starts = np.searchsorted(pairs, np.arange(len(wanted) + 1) * n)
     found = []
     for a, b in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         found.append((pairs[a:b] % n, counts[a:b] / max(1, counts[a:b].sum())))
     return found
+
+
+def _pairs(clusters: Labels, templates: Labels, wanted: Ints, n: int) -> tuple[Ints, Ints]:
+    """What pairs ``place in wanted * n + template`` there are, ascending, and how often."""
+    place = places(wanted)
+    cells = len(wanted) * n
+    if cells > _MOST_CELLS:
+        codes = place(clusters).astype(np.int64)
+        mine = codes < len(wanted)
+        pairs, counts = np.unique(codes[mine] * n + templates[mine], return_counts=True)
+        return pairs, counts.astype(np.int64)
+    table = np.zeros(cells + n, np.int64)  # a last row for clusters that are not wanted
+    for part in stretches(len(clusters)):
+        codes = place(clusters[part]).astype(np.int64)
+        codes *= n
+        codes += templates[part]
+        counted = np.bincount(codes)
+        table[: len(counted)] += counted
+    pairs = np.flatnonzero(table[:cells]).astype(np.int64)
+    return pairs, table[pairs]
 
 
 def _dense(files: Mapping[str, Path]) -> npt.NDArray[Any]:
