@@ -12,6 +12,7 @@ import tifffile
 
 from nwbkit.errors import DamagedInput, MissingFact, NwbkitError, UsageError
 from nwbkit.formats.base import Strength
+from tests.data import DATA, needs_data
 from tests.formats.movie_files import found, opened, pages
 
 CUBE = pages(30, dtype="u2").reshape(5, 3, 2, 6, 8)  # TZCYX
@@ -340,3 +341,11 @@ def test_what_is_left_of_a_header(tmp_path: Path, size: int) -> None:
     with pytest.raises(NwbkitError, match="holds no image") as error:
         opened(path)
     assert error.value.status == 65
+
+
+@needs_data
+def test_micromanagers_milliseconds_are_no_seconds() -> None:
+    folder = DATA / "micromanager" / "SYNTH_MMStack_ome_tif"
+    with opened(folder) as reader:
+        assert all(stream.timebase is None for stream in reader.streams)
+        assert any("Micro-Manager states 50 between frames" in note for note in reader.notes)

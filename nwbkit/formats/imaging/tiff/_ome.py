@@ -63,6 +63,8 @@ class Image:
     period: float | None = None
     times: dict[tuple[int, int, int], float] = field(default_factory=dict)
     date: str = ""
+    #: A period stands in the file without a unit; OME's is the second then.
+    no_unit: bool = False
 
     @property
     def n_planes(self) -> int:
@@ -137,6 +139,7 @@ def _image(element: Any, name: str) -> Image:
     image.pages = [_tiff_data(e, image, name) for e in _all(pixels, "TiffData")]
     image.spacing = _spacing(pixels)
     image.period = _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit"), _TIMES)
+    image.no_unit = image.period is not None and pixels.get("TimeIncrementUnit") is None
     date = _first(element, "AcquisitionDate")
     date = _first(element, "CreationDate") if date is None else date
     image.date = ((date.text if date is not None else element.get("AcquiredDate")) or "").strip()

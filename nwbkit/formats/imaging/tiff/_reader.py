@@ -27,6 +27,9 @@ _PHOTOMETRIC = {
 }
 _COLOURS = ("Red", "Green", "Blue", "Alpha")
 
+#: Tag of a page in which Micro-Manager keeps its own metadata.
+_MICROMANAGER = 51123
+
 
 class TiffReader(Reader):
     """A movie a channel (and image, and colour), on the clock ``SOURCE/frames``."""
@@ -112,6 +115,18 @@ class TiffReader(Reader):
         self.losses.append(message)
         return ""
 
+    def _doubt_periods(self, found: _ome.Ome) -> None:
+        """Micro-Manager writes milliseconds where OME, without a unit, means seconds."""
+        if _MICROMANAGER not in self.first.first.entries:
+            return
+        for image in found.images:
+            if image.no_unit:
+                self.notes.append(
+                    f"Micro-Manager states {image.period:g} between frames and no unit; it is "
+                    "not used, since OME means seconds and Micro-Manager milliseconds"
+                )
+                image.period = None
+
     def _read_ome(self) -> _ome.Ome | None:
         text = self._companion
         if not text and re.search(r"<(?:\w+:)?OME\b", self.text[:2000]):
@@ -119,6 +134,7 @@ class TiffReader(Reader):
         if not text:
             return None
         found = _ome.parse(text, self.main.name)
+        self._doubt_periods(found)
         if not found.images and found.companion:
             name = found.companion
             beside = self.main.parent / name

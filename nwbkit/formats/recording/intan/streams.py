@@ -47,7 +47,7 @@ _SAID = {
     "lowpass": "electrode voltages, low-passed by the software",
     "dc_amplifier": "electrode voltages of the DC amplifiers, of low gain",
     "stim": "stimulation currents",
-    "auxiliary": "auxiliary inputs of the headstages, sampled at a quarter of the amplifiers' rate",
+    "auxiliary": "auxiliary inputs of the headstages",
     "supply": "supply voltages of the headstages",
     "temperature": "temperature sensors of the headstages",
     "adc": "analog inputs of the controller",
