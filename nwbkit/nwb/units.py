@@ -46,20 +46,23 @@ class MeanWaveforms(Protocol):
 class SpikeTimes(Array):
     """The times of all spikes, unit after unit, in session seconds; computed as they are read."""
 
-    def __init__(self, address: str, seconds: Floats) -> None:
+    def __init__(self, address: str, values: AnyArray, timebase: Timebase | None = None) -> None:
         super().__init__(
             id=f"{address}-spike-times",
             name="spike_times",
             role="timestamps",
-            shape=seconds.shape,
+            shape=values.shape,
             dtype=np.dtype("<f8"),
             unit="seconds",
         )
-        self.seconds = seconds
+        self.values = values
+        #: In session time; what the values are samples of. None: they are seconds.
+        self.samples_of = timebase
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """The times ``start..stop``."""
-        return _given(self.seconds[start:stop], out)
+        part = self.values[start:stop]
+        return _given(part if self.samples_of is None else seconds_of(part, self.samples_of), out)
 
 
 class Values(Array):
@@ -188,8 +191,8 @@ def _columns(
         add(VectorData(name=name, description=described, data=values), stops)
 
     small("unit_name", "the sorter's own id of the unit", list(stream.ids))
-    seconds = session_seconds(stream, timebase, assembler)
-    hole = assembler.hole(f"{address}:spike_times", "spike_times", SpikeTimes(address, seconds))
+    spikes = spike_times(address, stream, timebase, assembler)
+    hole = assembler.hole(f"{address}:spike_times", "spike_times", spikes)
     times = VectorData(name="spike_times", description="times of the spikes in seconds", data=hole)
     add(times, np.cumsum(stream.counts()))
     intervals = observed_intervals(stream, assembler.in_session(timebase))
@@ -221,12 +224,21 @@ def quality_of(stream: Ragged) -> Iterator[tuple[str, str, Any]]:
         yield column.name, column.description or column.name, plain
 
 
-def session_seconds(stream: Ragged, timebase: Timebase, assembler: Assembler) -> Floats:
-    """Session times of all spikes, unit after unit."""
+def spike_times(
+    address: str, stream: Ragged, timebase: Timebase, assembler: Assembler
+) -> SpikeTimes:
+    """Session times of all spikes, unit after unit.
+
+    Samples at a steady rate become seconds as they are read, by all workers; where each sample
+    has a timestamp of its own, at once, since the timestamps are to be read but once.
+    """
     values = stream.read(0, len(stream.ids))
     if stream.unit == "seconds":
-        return assembler.clock_map(timebase.clock)(values.astype(np.float64))
-    return seconds_of(values, assembler.in_session(timebase))
+        return SpikeTimes(address, assembler.clock_map(timebase.clock)(values.astype(np.float64)))
+    mapped = assembler.in_session(timebase)
+    if mapped.read_times is None:
+        return SpikeTimes(address, values, mapped)
+    return SpikeTimes(address, seconds_of(values, mapped))
 
 
 def seconds_of(samples: npt.NDArray[np.int64], timebase: Timebase) -> Floats:

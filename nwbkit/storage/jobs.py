@@ -394,4 +394,3 @@ class _Rows(Array):
             rows = decode(data, filters, 0, shape, self.dtype, scratch)
             out[first - start : last - start] = rows[first - slab.start : last - slab.start]
         return out
-

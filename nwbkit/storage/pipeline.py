@@ -93,6 +93,8 @@ class Reporter:
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
+        #: Threads that worked at once, at most.
+        self.workers = 0
         self._lock = threading.Lock()
 
     def __call__(self, n: int) -> None:
@@ -405,6 +407,7 @@ def fill_into(
     try:
         if work:
             crew = Crew(n_workers(work, jobs, max_memory), cancel)
+            report.workers = max(report.workers, crew.size)
             crew.run(lambda: _work(work, noting, crew, report))
     finally:
         for feed in work:

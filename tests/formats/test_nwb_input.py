@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nwbkit import convert as journey
-from nwbkit.convert import Request
-from nwbkit.errors import DamagedInput, NwbkitError, UnknownFormat, UsageError
+from nwbkit.errors import DamagedInput, NwbkitError, UnknownFormat
 from nwbkit.formats import registry
 from nwbkit.formats.base import Reader, Source
 from nwbkit.formats.recording.nwb import FORMAT, tree
@@ -277,16 +274,6 @@ def test_own_outputs_are_passed_over_in_a_walk_and_shown_when_named(tmp_path: Pa
     (tmp_path / "x.nwb.json").write_text("{}")
     assert registry.detect([tmp_path], known=KNOWN).sessions == ()
     assert len(registry.detect([path], known=KNOWN).sessions) == 1
-
-
-@needs_data
-def test_convert_says_that_it_does_not_repack(tmp_path: Path) -> None:
-    shutil.copy(SAMPLE, tmp_path / "x.nwb")
-    with pytest.raises(UsageError) as error:
-        journey.convert(Request(inputs=[str(tmp_path / "x.nwb")], output=str(tmp_path / "o.nwb")))
-    assert "is an NWB file already" in error.value.message
-    assert "nwbkit inspect" in (error.value.hint or "")
-    assert not (tmp_path / "o.nwb").exists()
 
 
 @needs_data

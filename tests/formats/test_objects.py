@@ -6,6 +6,7 @@ import datetime
 import os
 import pathlib
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from nwbkit.errors import DamagedInput, NoInput
 from nwbkit.formats.io.objects import read_objects
+from nwbkit.formats.io.pickles import opcodes
 from tests.data import DATA, needs_data
 
 CONTENT: dict[str, Any] = {
@@ -155,3 +157,13 @@ def test_cut_anywhere(tmp_path: Path) -> None:
             read_objects(tmp_path / "b.npy")
     with pytest.raises(NoInput):
         read_objects(tmp_path / "c.npy")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_opcodes_are_split_as_pickletools_does(protocol: int) -> None:
+    raw = pickle.dumps([CONTENT["nested"], b"x" * 300, "y" * 300, bytearray(b"z")], protocol)
+    expected = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(raw)]
+    assert list(opcodes(raw)) == expected
+    for stop in range(len(raw)):
+        with pytest.raises(ValueError):
+            list(opcodes(raw[:stop]))

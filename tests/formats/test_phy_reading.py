@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from nwbkit.errors import DamagedInput, NoInput, NwbkitError
 from nwbkit.formats import registry
 from nwbkit.formats.io.npy import MAX_HEADER, read_npy
 from nwbkit.formats.io.params import MAX_BYTES, parse_params, read_params
+from nwbkit.formats.sorting.phy import spikes as spikes_module
+from nwbkit.formats.sorting.phy import templates as templates_module
 from tests.expected.phy import write_phy
 
 ARRAYS = [
@@ -193,3 +196,36 @@ def test_what_is_no_file_of_parameters(tmp_path: Path) -> None:
             read_params(tmp_path / name)
     with pytest.raises(NoInput, match=r"none\.npy"):
         read_npy(tmp_path / "none.npy")
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.arange(3, 9),
+        np.array([-7, 0, 300, 70_000]),
+        np.array([-(2**31), 5, 2**31]),  # too far apart for a table, too large for int32
+        np.arange(300),  # more than 8 bits of places
+    ],
+    ids=["close", "negative", "wide", "many"],
+)
+def test_spikes_are_grouped_and_templates_shared_as_by_hand(
+    monkeypatch: pytest.MonkeyPatch, ids: npt.NDArray[np.int64]
+) -> None:
+    monkeypatch.setattr(spikes_module, "_STRETCH", 64)
+    rng = np.random.default_rng(0)
+    clusters = rng.choice(ids, 2000)
+    templates = rng.integers(0, 5, 2000)
+    times = np.sort(rng.integers(0, 10**6, 2000))
+    found = spikes_module.group(spikes_module.Spikes(times, "samples", clusters, templates))
+    present = sorted(set(clusters.tolist()))
+    assert found.clusters.tolist() == present
+    assert found.counts.tolist() == [int((clusters == c).sum()) for c in present]
+    assert found.times.tolist() == [t for c in present for t in times[clusters == c].tolist()]
+    wanted = found.clusters[::2]
+    for most in (1 << 22, 0):
+        monkeypatch.setattr(templates_module, "_MOST_CELLS", most)
+        shares = templates_module._shares(clusters, templates, wanted)
+        for cluster, (which, weights) in zip(wanted.tolist(), shares, strict=True):
+            mine = np.bincount(templates[clusters == cluster], minlength=5)
+            assert which.tolist() == np.flatnonzero(mine).tolist()
+            assert np.allclose(weights, mine[mine > 0] / mine.sum())

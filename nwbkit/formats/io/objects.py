@@ -287,13 +287,18 @@ def loads(raw: bytes, where: str, unknown: set[str] | None = None) -> Any:
         Where it is no pickle, or is cut off.
     """
     machine = _Objects(unknown if unknown is not None else set())
+    quick = machine.quick
     try:
         for count, (name, argument) in enumerate(opcodes(raw)):
             if count > MAX_OPCODES:
                 raise _NotPlain("too many opcodes")
-            if name == "STOP":
+            follow = quick.get(name)
+            if follow is not None:
+                follow(argument)
+            elif name == "STOP":
                 return _settled(machine.result(), {}, 0)
-            machine.step(name, argument)
+            else:
+                machine.step(name, argument)
     except _NotPlain as error:
         raise DamagedInput(f"'{where}' is not plain data: {error}") from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError):

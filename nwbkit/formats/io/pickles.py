@@ -198,6 +198,13 @@ class _Machine:
             "SETITEMS": lambda: self._dict(self._to_mark()),
         }
 
+        #: The opcodes that most pickles mostly are, for who follows many: what takes the argument.
+        self.quick: dict[str, Callable[[Any], None]] = {
+            **dict.fromkeys(_VALUES, self.stack.append),
+            **dict.fromkeys(("BINGET", "LONG_BINGET"), self._recall),
+            "MEMOIZE": self._memoize,
+        }
+
     def step(self, name: str, argument: Any) -> None:
         """Follow one opcode."""
         follow = self._steps.get(name)
@@ -238,8 +245,11 @@ class _Machine:
         del self.stack[-count:]
         return values
 
-    def _memoize(self) -> None:
+    def _memoize(self, _: Any = None) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
+
+    def _recall(self, number: Any) -> None:
+        self.stack.append(self.memo[number])
 
     def _to_mark(self) -> list[Any]:
         for index in range(len(self.stack) - 1, -1, -1):

@@ -25,8 +25,10 @@ COMBINED = "combined"
 _KEYS = (b"ypix", b"xpix", b"lam")
 _HEAD = 64 << 10
 _OPS_HEAD = 4 << 20
-#: Names of movies among the texts of a pickle or header.
-_NAMES = re.compile(rb"[^\x00-\x1f\"*/:<>?\\|]{1,200}?\.(?:tiff?|btf|h5|sbx|nd2|isxd|avi)", re.I)
+#: How the names of movies end, what no name holds, and how long a name may be before its end.
+_ENDS = re.compile(rb"\.(?:tiff?|btf|h5|sbx|nd2|isxd|avi)", re.IGNORECASE)
+_FOREIGN = re.compile(rb"[\x00-\x1f\"*/:<>?\\|]")
+_LONGEST = 200
 
 
 def look(listing: Listing) -> Iterator[Match]:
@@ -108,6 +110,17 @@ def relate(match: Match, candidates: Sequence[Candidate]) -> Iterable[Relation]:
     if ops is not None:
         with open(ops, "rb") as f:
             head = f.read(_OPS_HEAD)
-    named = base_names(m.decode("utf-8", "replace") for m in _NAMES.findall(head))
+    named = base_names(name.decode("utf-8", "replace") for name in _movie_names(head))
     for candidate, evidence in movie_candidates(match, candidates, named):
         yield Relation("plane_of", candidate.id, None, evidence)
+
+
+def _movie_names(head: bytes) -> Iterator[bytes]:
+    """Names of movies among the texts of a pickle or header, found from their ends."""
+    after = 0
+    for end in _ENDS.finditer(head):
+        before = head[max(after, end.start() - _LONGEST) : end.start()]
+        name = _FOREIGN.split(before)[-1]
+        if name:
+            after = end.end()
+            yield name + end.group()

@@ -302,9 +302,7 @@ def places(clusters: Ints) -> Callable[[Labels], npt.NDArray[Any]]:
         before = int(clusters[0]) - 1
         table = np.full(int(clusters[-1]) - before + 2, n, kind)
         table[clusters - before] = np.arange(n)
-        return lambda labels: table.take(
-            np.subtract(labels, before, dtype=np.int64), mode="clip"
-        )
+        return lambda labels: table.take(np.subtract(labels, before, dtype=np.int64), mode="clip")
 
     def search(labels: Labels) -> npt.NDArray[Any]:
         found = np.searchsorted(clusters, labels)
