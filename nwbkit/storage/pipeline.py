@@ -250,9 +250,8 @@ class Filling:
         digests.update(_digests(self._feeds))
         raw = sum(hole.nbytes for hole in holes)
         seconds = time.perf_counter() - self._began
-        return Filled(
-            digests, Measured(seconds, raw, stored, self._crew.size, waited), self._ledger
-        )
+        workers = max(self._crew.size if self._feeds else 0, self._report.workers)
+        return Filled(digests, Measured(seconds, raw, stored, workers, waited), self._ledger)
 
 
 class Relay:
