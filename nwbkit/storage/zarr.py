@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nwbkit.errors import InternalError
 from nwbkit.storage.codec import AnyArray, Bytes
 from nwbkit.storage.hdf5 import io_failure
+from nwbkit.storage.heap import ZARR_CHUNK, keep_heap
 from nwbkit.storage.zarr_codecs import array_metadata
 from nwbkit.zarrs.tree import CONSOLIDATED
 
@@ -144,6 +145,7 @@ class ChunkFolder:
         self._writeback = getattr(ctypes.CDLL(None), "sync_file_range", None)
 
     def __enter__(self) -> ChunkFolder:
+        keep_heap(ZARR_CHUNK)
         self._folders = {hole.path: self._checked(hole) for hole in self._holes}
         return self
 
