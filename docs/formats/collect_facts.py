@@ -46,6 +46,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "dlc/open_field_without_video": {"sets": ["m3v1mp4DLC.rate=30"]},
     "dlc/vame_cropped_video_csv": {"sets": ["cropped_video.rate=30"]},
     "extract/extract_public_output": {"sets": ["extract_public_output.rate=20"]},
+    "micromanager/SYNTH_MMStack_ome_tif": {"sets": ["tiff.rate=20"]},
     "micromanager/ndtiff_v2_test": {"sets": ["tiff.rate=10"]},
     "micromanager/ndtiff_v3_12bit": {"sets": ["tiff.rate=10"]},
     "neuralynx/NCS_jl": {"sets": ["NCS_jl.ad_bit_volts=1e-7"]},

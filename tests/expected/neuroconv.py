@@ -178,11 +178,6 @@ REASONS: dict[tuple[str, str], str] = {
 OPEN: dict[tuple[str, str], str] = {
     (
         "micromanager/SYNTH_MMStack_ome_tif Default",
-        "rate",
-    ): "Micro-Manager writes TimeIncrement in ms "
-    "without a unit, OME's default is s; ElapsedTime-ms of the frames says 50 ms: 20 Hz is right",
-    (
-        "micromanager/SYNTH_MMStack_ome_tif Default",
         "zone",
     ): "Micro-Manager's StartTime has the zone, "
     "OME's AcquisitionDate has none; Micro-Manager is no format yet",

@@ -86,6 +86,8 @@ def _movies() -> list[Case]:
             "Default",
             "MicroManagerTiffImagingInterface",
             {"folder_path": ""},
+            None,
+            ("tiff.rate=20",),  # as its frames' ElapsedTime-ms says; no rate is read from it
         ),
         Case(
             "miniscope/C6-J588_Disc5",
