@@ -41,11 +41,17 @@ def load_pynwb(*, keep: bool = not sys.dont_write_bytecode) -> None:
                 del sys.modules[name]
             for file in _CACHE.glob(f"*/*/{_NAME}"):
                 file.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="nwbkit-") as folder:
-        with _environment(Path(folder)):
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="nwbkit-")
+    except OSError:  # no room anywhere: slower, nothing else
+        with _environment(None):
+            import pynwb
+        return
+    with folder:
+        with _environment(Path(folder.name)):
             import pynwb  # noqa: F401
         if keep:
-            _keep(Path(folder))
+            _keep(Path(folder.name))
 
 
 def _keep(folder: Path) -> None:
@@ -61,11 +67,13 @@ def _keep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _environment(cache: Path) -> Iterator[None]:
+def _environment(cache: Path | None) -> Iterator[None]:
     # what is imported stays: looking for garbage among it costs a tenth of the import
     collecting = gc.isenabled()
     gc.disable()
-    changed = {"XDG_CACHE_HOME": str(cache), "PYNWB_NO_CACHE_DIR": "0"}
+    changed = {"PYNWB_NO_CACHE_DIR": "1" if cache is None else "0"}
+    if cache is not None:
+        changed["XDG_CACHE_HOME"] = str(cache)
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
     try:

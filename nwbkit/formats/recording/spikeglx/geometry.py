@@ -7,15 +7,17 @@ readout table into electrodes and positions; ``~snsGeomMap`` (since release 2023
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nwbkit.errors import DamagedInput
+from nwbkit.errors import DamagedInput, IOFailure
 from nwbkit.formats.io.probes import load_probeinterface
 from nwbkit.formats.recording.spikeglx.imro import Imro, probe_type, reference_names
 from nwbkit.formats.recording.spikeglx.layout import Layout
@@ -129,12 +131,9 @@ def _probe(meta: Meta, imro: Imro | None) -> tuple[Any, str]:
         return None, "probeinterface does not know the banks of a phase 3A option 4 probe"
     probeinterface = load_probeinterface()
 
-    clean = _clean_header(meta, imro)
-    with tempfile.TemporaryDirectory(prefix="nwbkit-") as folder:
-        # read_spikeglx takes a file, reads it in the locale's encoding, and fails on LF
-        # headers; it is given only what it needs, with every channel saved
-        path = Path(folder) / "probe.ap.meta"
-        path.write_text(clean, encoding="ascii", errors="replace")
+    # read_spikeglx takes a file, reads it in the locale's encoding, and fails on LF
+    # headers; it is given only what it needs, with every channel saved
+    with _written("probe.ap.meta", _clean_header(meta, imro)) as path:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -146,6 +145,31 @@ def _probe(meta: Meta, imro: Imro | None) -> tuple[Any, str]:
     if probe.get_contact_count() != imro.n_channels:
         return None, f"probeinterface knows {probe.get_contact_count()} of its channels"
     return probe, ""
+
+
+@contextlib.contextmanager
+def _written(name: str, text: str) -> Iterator[Path]:
+    """A file of this name and text in a folder of its own, for as long as it is needed."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="nwbkit-")
+    except OSError as error:
+        raise _no_room(error) from error
+    with folder:
+        path = Path(folder.name) / name
+        try:
+            path.write_text(text, encoding="ascii", errors="replace")
+        except OSError as error:
+            raise _no_room(error) from error
+        yield path
+
+
+def _no_room(error: OSError) -> IOFailure:
+    place = tempfile.tempdir or "/tmp"
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    return IOFailure(
+        f"cannot write a small temporary file in '{place}': {reason}",
+        hint="free some space there, or set TMPDIR to another folder",
+    )
 
 
 def _clean_header(meta: Meta, imro: Imro) -> str:
