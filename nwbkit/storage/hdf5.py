@@ -17,6 +17,7 @@ import h5py
 from nwbkit.errors import InternalError, IOFailure
 from nwbkit.storage.codec import AnyArray, Bytes, filters_of
 from nwbkit.storage.holes import Hole
+from nwbkit.storage.stored import filter_numbers
 
 #: Bytes after which the kernel is asked to begin writing them to the disk.
 WRITEBACK_BYTES = 64 << 20
@@ -116,8 +117,7 @@ class ChunkFile:
         found = (dataset.shape, dataset.dtype, dataset.chunks or ())
         if found != (hole.shape, hole.dtype, plan.chunks):
             raise InternalError(f"the skeleton has {found} at '{hole.path}', not {hole}")
-        create = dataset.id.get_create_plist()
-        filters = [create.get_filter(i)[0] for i in range(create.get_nfilters())]
+        filters = list(filter_numbers(dataset))
         wanted = [number for number, _ in filters_of(plan, hole.dtype)]
         if plan.chunks and filters != wanted:
             raise InternalError(f"the skeleton has filters {filters} at '{hole.path}'")

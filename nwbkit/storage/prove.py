@@ -25,9 +25,10 @@ from nwbkit.storage.backends import is_folder
 from nwbkit.storage.codec import AnyArray, Bytes, Scratch, Undecodable, decodable, decode
 from nwbkit.storage.content import Names
 from nwbkit.storage.crew import Crew
-from nwbkit.storage.digests import BlockDigester, DatasetDigest, flat_bytes
+from nwbkit.storage.digests import BlockDigester, DatasetDigest
 from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.plugins import refuse_missing
+from nwbkit.storage.stored import Places, chunk_places, filter_numbers, load_chunk
 from nwbkit.storage.values import digest_dataset, is_plain, nbytes, stored_as
 
 #: As many chunks of one dataset are named; the rest is counted.
@@ -91,8 +92,7 @@ class Chunked:
     chunks: tuple[int, ...]
     filters: tuple[int, ...]
     fill: Any
-    #: offset in elements -> filter mask, place in the file, stored size
-    stored: dict[tuple[int, ...], tuple[int, int, int]]
+    stored: Places
     digester: BlockDigester
 
     @property
@@ -119,20 +119,14 @@ def _chunked(dataset: h5py.Dataset, path: str) -> Chunked | None:
     """Return what is needed to decode `dataset` here; None where h5py has to."""
     if not dataset.chunks or not dataset.size or not is_plain(dataset.dtype):
         return None
-    create = dataset.id.get_create_plist()
-    filters = tuple(create.get_filter(i)[0] for i in range(create.get_nfilters()))
+    filters = filter_numbers(dataset)
     if not decodable(filters):
         refuse_missing(dataset)
         return None
     dtype = dataset.dtype
     if dtype.hasobject or not stored_as(dataset.id.get_type(), dtype):
         return None
-    stored: dict[tuple[int, ...], tuple[int, int, int]] = {}
-
-    def note(info: Any) -> None:
-        stored[tuple(info.chunk_offset)] = (info.filter_mask, info.byte_offset, info.size)
-
-    dataset.id.chunk_iter(note)
+    stored = chunk_places(dataset)
     digester = BlockDigester(dataset.shape, dtype)
     fill = dataset.fillvalue
     return Chunked(path, dataset.shape, dtype, dataset.chunks, filters, fill, stored, digester)
@@ -236,17 +230,7 @@ class Reading:
         if offset not in data.stored:
             return None
         _, place, size = data.stored[offset]
-        # Deflate never grows data by more; a longer claim would only cost memory.
-        if size > 2 * math.prod(data.chunks) * data.dtype.itemsize + 4096:
-            raise Undecodable(f"chunk claims to be stored in {size} bytes")
-        buffer = flat_bytes(scratch.array("stored", (size,), np.uint8))
-        got = 0
-        while got < size:
-            n = os.preadv(self.fd, [buffer[got:]], place + got)
-            if n == 0:
-                raise Undecodable(f"file ends inside of the chunk, {size - got} bytes short")
-            got += n
-        return buffer
+        return load_chunk(self.fd, place, size, data.chunks, data.dtype, scratch)
 
 
 Task = Callable[[Scratch], None]
@@ -345,6 +329,25 @@ def _unreadable(path: str | Path, error: Exception) -> DamagedInput:
     return DamagedInput(f"cannot read '{path}' as HDF5: {str(error).splitlines()[0].lower()}")
 
 
+def do_tasks(
+    reading: Reading, tasks: Iterator[Task], size: int, cancel: threading.Event | None
+) -> None:
+    """Do `tasks` on `size` threads (one at least), each with buffers of its own."""
+    taking = threading.Lock()
+    crew = reading.crew = Crew(max(1, size), cancel)
+
+    def work() -> None:
+        scratch = Scratch()
+        while not crew.stopping:
+            with taking:
+                task = next(tasks, None)
+            if task is None:
+                return
+            task(scratch)
+
+    crew.run(work)
+
+
 def run(
     reading: Reading,
     wanted: Collection[str] | None,
@@ -361,19 +364,7 @@ def run(
     chunked, tasks, needed = _tasks(
         reading, None if wanted is None else set(asked.values()), max_memory
     )
-    taking = threading.Lock()
-    crew = reading.crew = Crew(max(1, min(jobs, max_memory // max(1, needed))), cancel)
-
-    def work() -> None:
-        scratch = Scratch()
-        while not crew.stopping:
-            with taking:
-                task = next(tasks, None)
-            if task is None:
-                return
-            task(scratch)
-
-    crew.run(work)
+    do_tasks(reading, tasks, min(jobs, max_memory // max(1, needed)), cancel)
     for data in chunked:
         if data.path not in reading.out.problems:
             reading.out.digests[data.path] = data.digester.result()

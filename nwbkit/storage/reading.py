@@ -25,6 +25,7 @@ import numpy as np
 from nwbkit.errors import DamagedInput, InternalError, NwbkitError
 from nwbkit.storage.codec import AnyArray, Scratch, Undecodable, decodable, decode
 from nwbkit.storage.digests import flat_bytes
+from nwbkit.storage.stored import Places, chunk_places, filter_numbers, load_chunk, read_into
 from nwbkit.storage.values import stored_as
 from nwbkit.streams import Array
 
@@ -52,7 +53,7 @@ class StoredRows(Array):
     """
 
     scratch_bytes: int
-    _stored: dict[tuple[int, ...], tuple[int, int, int]]
+    _stored: Places
     _filters: tuple[int, ...]
     _chunks: tuple[int, ...] | None
     _full: tuple[int, ...]
@@ -78,9 +79,10 @@ class StoredRows(Array):
                 return None
             if not stored_as(dataset.id.get_type(), dataset.dtype):
                 return None
-            create = dataset.id.get_create_plist()
-            filters = tuple(create.get_filter(i)[0] for i in range(create.get_nfilters()))
-            if not decodable(filters) or dataset.dtype.hasobject or create.get_external_count():
+            filters = filter_numbers(dataset)
+            if not decodable(filters) or dataset.dtype.hasobject:
+                return None
+            if dataset.id.get_create_plist().get_external_count():
                 return None
             rows = cls._made(array, dataset, filters)
         if rows is not None:
@@ -97,17 +99,12 @@ class StoredRows(Array):
             block = dataset.chunks[0]
         self = cls(**_like(array, concurrency="threads", block_rows=block))
         self._filters, self._chunks, self._full = filters, dataset.chunks, dataset.shape
-        self._fill, self._stored, self._scratch = dataset.fillvalue, {}, threading.local()
+        self._fill, self._scratch = dataset.fillvalue, threading.local()
         self.scratch_bytes = 0
         if not dataset.chunks:
             self._place = dataset.id.get_offset()
             return self if self._place is not None else None
-        stored = self._stored
-
-        def note(info: Any) -> None:
-            stored[tuple(info.chunk_offset)] = (info.filter_mask, info.byte_offset, info.size)
-
-        dataset.id.chunk_iter(note)
+        self._stored = chunk_places(dataset)
         self.scratch_bytes = 4 * math.prod(dataset.chunks) * dataset.dtype.itemsize
         return self
 
@@ -119,7 +116,9 @@ class StoredRows(Array):
         if self._chunks is None:
             assert self._place is not None
             row = math.prod(self.shape[1:]) * self.dtype.itemsize
-            self._pread(flat_bytes(rows), self._place + start * row)
+            missing = read_into(self._fd, flat_bytes(rows), self._place + start * row)
+            if missing:
+                raise DamagedInput(f"'{self._name}' ends {missing} bytes short")
             return out
         scratch = self._own_scratch()
         first = start - start % self._chunks[0]
@@ -151,22 +150,11 @@ class StoredRows(Array):
             values[...] = self._fill
             return values
         mask, place, size = self._stored[offset]
-        if size > 2 * math.prod(self._chunks) * self.dtype.itemsize + 4096:
-            raise self._damaged(offset, f"claims to be stored in {size} bytes")
-        buffer = flat_bytes(scratch.array("stored", (size,), np.uint8))
-        self._pread(buffer, place)
         try:
+            buffer = load_chunk(self._fd, place, size, self._chunks, self.dtype, scratch)
             return decode(buffer, self._filters, mask, self._chunks, self.dtype, scratch)
         except Undecodable as error:
             raise self._damaged(offset, str(error)) from None
-
-    def _pread(self, buffer: memoryview, place: int) -> None:
-        got = 0
-        while got < len(buffer):
-            n = os.preadv(self._fd, [buffer[got:]], place + got)
-            if n == 0:
-                raise DamagedInput(f"'{self._name}' ends {len(buffer) - got} bytes short")
-            got += n
 
     def _damaged(self, offset: tuple[int, ...], problem: str) -> DamagedInput:
         return DamagedInput(f"'{self._name}': the chunk at {list(offset)} is damaged: {problem}")

@@ -12,7 +12,7 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -23,11 +23,10 @@ from nwbkit.errors import IOFailure
 from nwbkit.storage.backends import is_folder
 from nwbkit.storage.codec import Scratch, Undecodable
 from nwbkit.storage.content import Names
-from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import DatasetDigest
 from nwbkit.storage.ledger import Entry
 from nwbkit.storage.pipeline import Progress, Reporter
-from nwbkit.storage.prove import Chunked, Reading
+from nwbkit.storage.prove import Chunked, Reading, Task, do_tasks
 
 #: One line of chunks of so many is decoded.
 SAMPLED = 20
@@ -37,8 +36,6 @@ SMALL = 4 << 20
 
 #: Chunks whose bytes are checked in one go.
 _AT_ONCE = 16
-
-Task = Callable[[Scratch], None]
 
 
 def spot_check(
@@ -83,15 +80,16 @@ def spot_check(
                 continue
             chunked.append(data)
             if name in ledger:
-                count = len(ledger[name].sizes)
+                chunks = range(len(ledger[name].sizes))
                 tasks += [
-                    functools.partial(_encoded, reading, data, ledger[name], range(count)[i:][:16])
-                    for i in range(0, count, _AT_ONCE)
+                    functools.partial(
+                        _encoded, reading, data, ledger[name], chunks[i : i + _AT_ONCE]
+                    )
+                    for i in chunks[::_AT_ONCE]
                 ]
             tasks += [functools.partial(reading.band, data, row) for row in _lines(data, digest)]
         needed = max((d.worker_bytes for d in chunked), default=1)
-        crew = reading.crew = Crew(max(1, min(jobs, max_memory // max(1, needed))), cancel)
-        crew.run(functools.partial(_run, iter(tasks), threading.Lock(), crew))
+        do_tasks(reading, iter(tasks), min(jobs, max_memory // max(1, needed)), cancel)
         problems = {name: str(damage) for name, damage in reading.out.problems.items()}
         for name, found in reading.out.digests.items():
             difference = found.compare(expected[name])
@@ -121,16 +119,6 @@ def _opened(path: Path, report: Reporter) -> Iterator[Reading]:
             os.close(fd)
     except OSError as error:
         raise IOFailure(f"cannot read '{path}': {str(error).splitlines()[0].lower()}") from error
-
-
-def _run(tasks: Iterator[Task], taking: threading.Lock, crew: Crew) -> None:
-    scratch = Scratch()
-    while not crew.stopping:
-        with taking:
-            task = next(tasks, None)
-        if task is None:
-            return
-        task(scratch)
 
 
 def _encoded(

@@ -307,7 +307,10 @@ if sys.argv[2] == "nothing":
     codec._have_numcodecs = lambda: False
 import h5py, json
 from nwbkit.errors import NwbkitError
-from nwbkit.storage.plugins import enable, read_rows
+from pathlib import Path
+from nwbkit.storage.plugins import enable
+from nwbkit.storage.reading import served
+from nwbkit.streams import Array
 from nwbkit.storage.prove import decode_digests
 found = {}
 with h5py.File(sys.argv[1]) as file:
@@ -317,7 +320,11 @@ with h5py.File(sys.argv[1]) as file:
     except NwbkitError as error:
         found["enable"] = [error.status, str(error), error.hint]
     if sys.argv[2] != "nothing":
-        found["rows"] = {n: read_rows(file[n], 100, 303).tolist() for n in file}
+        found["rows"] = {}
+        for n, data in file.items():
+            stream = Array(id="s", name="s", role="raw", shape=data.shape, dtype=data.dtype,
+                           concurrency="hdf5", hdf5=(Path(sys.argv[1]), n))
+            found["rows"][n] = served(stream).read(100, 303).tolist()
 try:
     proof = decode_digests(sys.argv[1], jobs=1, max_memory=1 << 28)
     found["proof"] = [len(proof.digests), list(proof.problems)]
