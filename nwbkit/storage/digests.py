@@ -216,14 +216,6 @@ class BlockDigester:
             else:
                 self._gather(index, first - low, last - first, high - low, data)
 
-    def put(self, first: int, digests: Sequence[str]) -> None:
-        """Take in the digests of whole blocks from number `first` on."""
-        with self._lock:
-            stop = first + len(digests)
-            if stop > len(self._blocks) or any(b is not None for b in self._blocks[first:stop]):
-                raise InternalError(f"blocks {first} to {stop} do not belong here, or came twice")
-            self._blocks[first:stop] = digests
-
     def known(self) -> dict[int, str]:
         """The digests of the blocks that are whole so far, by number."""
         return {i: block for i, block in enumerate(self._blocks) if block is not None}

@@ -28,6 +28,9 @@ MIN_SLAB_BYTES = 4 << 20
 #: ... and for the sake of whole digest blocks not larger than this.
 MAX_SLAB_BYTES = 16 << 20
 
+#: Slabs of at least so many of the source's blocks need not begin where those do.
+SMALL_BLOCKS = 16
+
 #: Readers that must not be called by two threads at once share this lock: several streams of
 #: one file often stand on one vendor object.
 _one_reader = threading.Lock()
@@ -144,7 +147,7 @@ class Feed:
         if not self.row_bytes:
             return max(1, self.n_rows)
         rows = chunk * math.ceil(MIN_SLAB_BYTES / (chunk * self.row_bytes))
-        # whole digest blocks as well, where that takes little more: see slabs
+        # whole digest blocks as well, where that takes little more: they are hashed where they lie
         unit = math.lcm(chunk, block_rows(lead.shape, lead.dtype.itemsize))
         if unit * self.row_bytes <= MAX_SLAB_BYTES:
             rows = math.ceil(rows / unit) * unit
@@ -155,6 +158,8 @@ class Feed:
         prefer = self.reader.block_rows
         if prefer <= 0 or rows % prefer == 0 or rows >= self.n_rows:
             return rows
+        if rows >= SMALL_BLOCKS * prefer:
+            return rows  # reading a block twice at either end costs less than bands that are cut
         return min(math.ceil(rows / prefer) * prefer, self.n_rows)
 
     def fix(self, rows: int) -> None:

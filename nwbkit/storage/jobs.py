@@ -38,7 +38,6 @@ from nwbkit.storage.pipeline import (
     n_workers,
 )
 from nwbkit.storage.planning import DatasetPlan, block_rows
-from nwbkit.storage.slabs import Blocks, Chunk, Item, next_slab
 from nwbkit.streams import Array
 
 #: A slab is not made longer than this for the sake of whole digest blocks.
@@ -168,40 +167,37 @@ def _fill(layout: Layout, writer: PackWriter, crew: Crew, report: Reporter) -> N
     scratch = Scratch()
     for number, feed in enumerate(layout.feeds):
         while not crew.stopping:
-            slab = next_slab(feed, scratch)
+            slab = feed.next(scratch)
             if slab is None:
                 break
-            start, stop, items = slab
+            start, rows = slab
+            stop = start + len(rows)
             pieces: list[Piece] = []
             blocks: dict[int, list[str]] = {}
-            for member, offset, data, digests in _encoded(layout, feed, items, scratch):
+            for member, offset, data, digests in _encoded(layout, feed, start, rows, scratch):
                 if crew.stop.is_set():
                     return
                 hole = layout.number(member.hole)
                 blocks.update({} if digests is None else {hole: digests})
                 if data is not None:
-                    rows = layout.keeps_rows(feed, member)
-                    pieces.append(writer.append(hole, offset, data, rows=rows))
+                    kept = layout.keeps_rows(feed, member)
+                    pieces.append(writer.append(hole, offset, data, rows=kept))
             writer.commit(Slab(number, start, stop, tuple(pieces), blocks))
             report((stop - start) * feed.row_bytes)
 
 
 def _encoded(
-    layout: Layout, feed: Feed, items: Iterator[Item], scratch: Scratch
+    layout: Layout, feed: Feed, start: int, rows: AnyArray, scratch: Scratch
 ) -> Iterator[tuple[Member, tuple[int, ...], Bytes | None, list[str] | None]]:
     """What a slab becomes: ``(member, offset, data or None, digests or None)``."""
-    for item in items:
-        member = item.member
-        if isinstance(item, Chunk):
-            yield member, item.offset, item.data, None
-        elif isinstance(item, Blocks):
-            yield member, (), None, item.digests
-        elif layout.keeps_rows(feed, member):
-            kept = encode(item.rows, replace(_ROWS, chunks=item.rows.shape), scratch)
-            yield member, (item.start,), kept, None
+    for member in feed.members:
+        part = member.cut(rows, scratch)
+        if layout.keeps_rows(feed, member):
+            kept = encode(part, replace(_ROWS, chunks=part.shape), scratch)
+            yield member, (start,), kept, None
         else:
-            yield member, (), None, _digests(item.rows)
-            for offset, data in _chunks(member.hole, item.start, item.rows, scratch):
+            yield member, (), None, _digests(part)
+            for offset, data in _chunks(member.hole, start, part, scratch):
                 yield member, offset, data, None
 
 

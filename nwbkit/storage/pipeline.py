@@ -25,7 +25,6 @@ from nwbkit.storage.feeds import Feed, Member, feeds
 from nwbkit.storage.holes import Hole
 from nwbkit.storage.ledger import Ledger, Noting
 from nwbkit.storage.planning import refuse_memory
-from nwbkit.storage.slabs import Blocks, Chunk, next_slab
 
 Progress = Callable[[int], None]
 
@@ -333,22 +332,18 @@ def _work(work: Sequence[Feed], sink: Sink, crew: Crew, report: Reporter) -> Non
     scratch = Scratch()
     for feed in work:
         while not crew.stopping:
-            slab = next_slab(feed, scratch)
+            slab = feed.next(scratch)
             if slab is None:
                 break
-            for item in slab[2]:
+            first, rows = slab
+            for member in feed.members:
+                part = member.cut(rows, scratch)
+                member.digester.add(first, part)
+                for start, band in member.bands.add(first, part):
+                    _store(member, start, band, sink, crew, scratch)
                 if crew.stop.is_set():
                     return
-                member = item.member
-                if isinstance(item, Chunk):
-                    sink.put(member.hole, item.offset, item.data)
-                elif isinstance(item, Blocks):
-                    member.digester.put(item.first, item.digests)
-                else:
-                    member.digester.add(item.start, item.rows)
-                    for start, band in member.bands.add(item.start, item.rows):
-                        _store(member, start, band, sink, crew, scratch)
-            report((slab[1] - slab[0]) * feed.row_bytes)
+            report(len(rows) * feed.row_bytes)
 
 
 def _store(

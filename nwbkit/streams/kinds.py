@@ -90,7 +90,8 @@ class Array(Stream):
     electrodes : tuple of Electrode, optional
         One per channel for extracellular streams.
     block_rows : int
-        The number of rows that is cheapest to read at once; 0 for "no preference".
+        Rows that the source can only read together (a record, a strip, a chunk): stretches
+        that begin and end at multiples of it are cheapest. 0 where any stretch will do.
     concurrency : {"threads", "hdf5", "process", "serial"}
     group : hashable, optional
         Streams of equal `group` are cut from the same rows of the same files; reading

@@ -131,3 +131,14 @@ def test_sha1_with_progress(tmp_path):
     seen: list[int] = []
     assert sha1(path, seen.append) == "A9993E364706816ABA3E25717850C26C9CD0D89D"
     assert seen == [3]
+
+
+@pytest.mark.parametrize("width", [1, 65, 385])
+def test_any_stretch_will_do(tmp_path, width):
+    """A preference of ours would keep the engine from slabs of whole chunks."""
+    _, array = flat(tmp_path, [100], width=width)
+    assert (
+        array.block_rows == 0
+        and array.cut(slice(0, 1), id="a", name="a", role="raw").block_rows == 0
+    )
+    array.close()

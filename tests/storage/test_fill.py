@@ -110,6 +110,26 @@ def test_a_group_is_read_once(tmp_path, monkeypatch, concurrency):
         assert parent.starts == sorted(parent.starts)
 
 
+def test_columns_beside_each_other(tmp_path):
+    values = values_of((200_003, 131), "<i2")
+    whole = Memory(values)
+    holes = [
+        hole((len(values), s.stop - s.start), "<i2", plan, source=part, key=f"s/{i}:data")
+        for i, (s, plan) in enumerate(
+            [(slice(0, 128), None), (slice(128, 130), P((999, 2))), (slice(130, 131), None)]
+        )
+        for part in [Memory(values[:, s], group="g", parent=whole, columns=s)]
+    ]
+    path = skeleton(tmp_path / "f.h5", holes)
+    result = fill(path, holes, jobs=2, max_memory=256 << 20)
+    assert (whole.counts == 1).all()
+    with h5py.File(path) as file:
+        for each in holes:
+            expected = np.ascontiguousarray(each.source.values)
+            np.testing.assert_array_equal(file[each.path][...], expected)
+            assert result.digests[each.path] == digest_array(expected)
+
+
 def test_columns_without_group_are_cut_once(tmp_path):
     values = values_of((100, 6), "<i2")
     cut = Memory(values[:, 2:5], parent=Memory(values), columns=slice(2, 5))
@@ -126,6 +146,19 @@ def test_slabs_follow_the_sources_blocks():
     each = hole(values.shape, "<i2", P((4096, 16)), source=source, key="a/b")
     feed = Feed(source, [each])
     assert feed.slab_rows % 30_000 == 0 or feed.slab_rows == len(values)
+
+
+@pytest.mark.parametrize("block_rows", [0, 60, 512])
+def test_slabs_are_whole_chunks_where_the_source_allows_it(tmp_path, monkeypatch, block_rows):
+    """Bands and blocks that do not end with slabs are copied once more, into fresh memory."""
+    values = values_of((100_000, 130), "<i2")
+    source = Memory(values, block_rows=block_rows)
+    each = hole(values.shape, "<i2", source=source, key="a/b")
+    path = skeleton(tmp_path / "f.h5", [each])
+    for kind in ("feeds.Bands", "digests.BlockDigester"):
+        monkeypatch.setattr(f"nwbkit.storage.{kind}._gather", None)
+    fill(path, [each], jobs=2, max_memory=1 << 28)
+    assert all(start % each.plan.chunks[0] == 0 for start in source.starts)
 
 
 def test_progress_adds_up(tmp_path):

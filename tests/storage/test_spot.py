@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nwbkit.storage import pipeline, slabs, spot
+from nwbkit.storage import codec, pipeline, spot
 from nwbkit.storage.holes import hole
 from nwbkit.storage.pipeline import fill
 from nwbkit.storage.planning import DatasetPlan
@@ -71,9 +71,9 @@ def test_every_flipped_bit_is_found(tmp_path, seed):
 
 def test_an_encoder_that_is_wrong_is_found(tmp_path, monkeypatch):
     # what it stores is intact, and not what was read
-    deflate = slabs.deflate
+    deflate = codec.deflate
     monkeypatch.setattr(
-        slabs,
+        codec,
         "deflate",
         lambda data, *more: deflate(bytes(data[:-1]) + bytes([data[-1] ^ 1]), *more),
     )

@@ -24,8 +24,6 @@ from nwbkit.streams.kinds import AnyArray, Array
 
 #: A stream may consist of thousands of trigger files; no more than these are open at once.
 MAX_OPEN = 32
-#: Rows are best read in blocks of about this many bytes.
-BLOCK_BYTES = 8 << 20
 
 
 def complete_rows(path: Path, row_bytes: int, header: int = 0) -> tuple[int, int]:
@@ -141,8 +139,6 @@ class FlatArray(Array):
             raise ValueError(f"the files hold {starts[-1]} rows, not {self.shape[0]}")
         self._starts = starts
         self._open = _OpenFiles()
-        if self.block_rows == 0:
-            self.block_rows = max(1, BLOCK_BYTES // max(1, self.row_bytes))
         if self.parent is None:
             self.group = self.group if self.group is not None else ("flat", id(self))
 

@@ -185,9 +185,7 @@ class BlockArray(Array):
     section: Section
 
     def __post_init__(self) -> None:
-        per_block = self.section.samples
-        wanted = max(1, STEP_BYTES // max(self.blocks.size, self.section.nbytes))
-        self.block_rows = wanted * per_block
+        self.block_rows = self.section.samples
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Rows ``start..stop`` as stored, C order. Safe from any number of threads at once.
@@ -203,7 +201,7 @@ class BlockArray(Array):
             raise IndexError(f"rows {start}..{stop} of {self.shape[0]}")
         n, per_block = stop - start, self.section.samples
         rows = out if out is not None else np.empty((n, self.shape[1]), self.dtype)
-        step = max(1, self.block_rows // per_block)
+        step = max(1, STEP_BYTES // max(self.blocks.size, self.section.nbytes))
         block, done = start // per_block, 0
         skip = start - block * per_block
         while done < n:

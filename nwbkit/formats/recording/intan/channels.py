@@ -32,10 +32,6 @@ class ChannelFiles(Array):
 
     paths: tuple[Path, ...]
 
-    def __post_init__(self) -> None:
-        row = max(1, len(self.paths) * self.dtype.itemsize)
-        self.block_rows = max(LEAST_ROWS, STEP_BYTES // row)
-
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Rows ``start..stop`` as stored, C order. Safe from any number of threads at once.
 
@@ -49,8 +45,9 @@ class ChannelFiles(Array):
         if not 0 <= start <= stop <= self.shape[0]:
             raise IndexError(f"rows {start}..{stop} of {self.shape[0]}")
         rows = out if out is not None else np.empty((stop - start, self.shape[1]), self.dtype)
-        for first in range(start, stop, self.block_rows):
-            last = min(first + self.block_rows, stop)
+        step = max(LEAST_ROWS, STEP_BYTES // max(1, len(self.paths) * self.dtype.itemsize))
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
             columns = np.empty((len(self.paths), last - first), self.dtype)
             for path, column in zip(self.paths, columns, strict=True):
                 _read(path, memoryview(column.view(np.uint8).data), first * self.dtype.itemsize)

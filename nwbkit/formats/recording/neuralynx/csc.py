@@ -21,8 +21,6 @@ from nwbkit.streams.kinds import AnyArray
 
 #: Records of a channel read at once: long enough for the disk, short enough for the cache.
 _CHUNK = 128
-#: Rows are best read in blocks of about this many bytes.
-_BLOCK_BYTES = 4 << 20
 #: No more files than this stay open.
 _MAX_OPEN = 256
 
@@ -189,8 +187,7 @@ class CscArray(Array):
     _files: Descriptors = field(default_factory=Descriptors, repr=False)
 
     def __post_init__(self) -> None:
-        rows = max(1, _BLOCK_BYTES // (2 * max(1, self.shape[1])))
-        self.block_rows = max(1, rows // ROOM) * ROOM
+        self.block_rows = ROOM
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
         """Rows ``start..stop`` as stored; into `out` where given. Safe from any thread.

@@ -26,7 +26,6 @@ from nwbkit.streams.kinds import AnyArray, Array
 N = 1024
 MARKER = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 255], np.uint8)
 _PIECE = 32 << 20
-_BLOCK = 8 << 20
 
 Ints = npt.NDArray[np.int64]
 
@@ -300,8 +299,7 @@ class RecordArray(Array):
 
     def __post_init__(self) -> None:
         self.firsts = np.array([r.row for r in self.runs], np.int64)
-        rows = _BLOCK // (2 * max(1, len(self.files)))
-        self.block_rows = self.block_rows or max(N, rows // N * N)
+        self.block_rows = self.block_rows or N
         self.group = self.group if self.group is not None else ("records", id(self))
 
     def read(self, start: int, stop: int, out: AnyArray | None = None) -> AnyArray:
