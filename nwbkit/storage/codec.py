@@ -5,8 +5,9 @@ hdf5plugin registers; they are made here by numcodecs, so that neither writing n
 needs hdf5plugin.
 
 Everything here lets go of the interpreter lock while it works, and works in buffers that
-its caller keeps. Measured a core (int16, 64 columns of 385): shuffle out of the rows
-themselves 3.6 GB/s, deflate level 1 of ISA-L 0.52, inflate 0.67, unshuffle 2.9.
+its caller keeps. Measured a core (int16, 64 columns of 384): shuffle out of the rows
+themselves 2.3 to 3.6 GB/s, deflate level 1 of ISA-L 0.32 to 0.52, inflate 0.32 to 0.67,
+unshuffle 5.8.
 """
 
 from __future__ import annotations
@@ -224,9 +225,8 @@ def unshuffle(planes: npt.NDArray[np.uint8], out: AnyArray) -> None:
     itemsize = out.dtype.itemsize
     if itemsize == 2 and out.dtype.kind in "iuf":
         words = out.reshape(-1).view(_UNSIGNED[2])
-        np.copyto(words, planes[1])
-        np.left_shift(words, 8, out=words)
-        np.bitwise_or(words, planes[0], out=words)
+        np.multiply(planes[1], np.uint16(256), out=words, dtype=np.uint16)
+        np.add(words, planes[0], out=words)
         return
     items = out.reshape(-1).view(np.uint8).reshape(-1, itemsize)
     for k in range(itemsize):
