@@ -137,16 +137,16 @@ def _job(work: Work) -> Job | None:
     folder = work.request.job
     if folder is None:
         return None
-    from nwbkit.jobs import JOB, Job, backend_name
+    from nwbkit.jobs import JOB, Job
     from nwbkit.storage.jobs import Layout
 
     if (Path(folder) / JOB).exists() or work.request.join:
         job = Job.open(folder)
         job.check(work)
-        work.frozen = job.plans(backend_name(work.request.output))
+        work.frozen = job.plans(work.request.output)
         return job
     assemble_file(work)
-    return Job.begin(folder, work, Layout.of(work.holes), backend_name(work.request.output))
+    return Job.begin(folder, work, Layout.of(work.holes))
 
 
 @contextmanager
@@ -176,7 +176,7 @@ def prepared(request: Request, document: SourcesDocument | None = None) -> Itera
         backend = backend_of(request.output)
         plans = read_plan(request.plan, settled, codec=request.codec, backend=backend)
         choices = {"plan": plans, "segments": request.segments, "stub": request.stub}
-        work = Work(request, settled, settled.identity(**choices), plans)
+        work = Work(request, settled, settled.identity(**choices), plans, document)
         work.parts = settled.parts(**choices)
         yield work
 

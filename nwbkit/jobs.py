@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwbkit.errors import DocumentError, IOFailure, NoInput, OutputExists, OutputRefused, TryAgain
-from nwbkit.session import load_sources
+from nwbkit.storage.backends import SUFFIXES, backend_of
 from nwbkit.text import size_text
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Job:
         return cls(folder, envelope.read(folder / JOB, JobDocument))
 
     @classmethod
-    def begin(cls, folder: str | Path, work: Work, layout: Layout, backend: str) -> Job:
+    def begin(cls, folder: str | Path, work: Work, layout: Layout) -> Job:
         """Write down a settled conversion, its holes and its slabs.
 
         Raises
@@ -96,11 +96,11 @@ class Job:
 
         folder = Path(folder)
         _make(folder)
-        frozen = _freeze(folder, work.request)
+        frozen = _freeze(folder, work)
         document = JobDocument(
             identity=work.identity,
             parts=work.parts,
-            backend=backend,
+            backend=SUFFIXES[backend_of(work.request.output)],
             request=frozen,
             holes=[_entry(hole) for hole in layout.holes],
             slab_rows=layout.slab_rows,
@@ -139,8 +139,8 @@ class Job:
             hint=f"remove '{self.folder}' to begin anew",
         )
 
-    def plans(self, backend: str) -> dict[str, DatasetPlan]:
-        """The frozen layout of each hole, for an output of this back end.
+    def plans(self, output: str) -> dict[str, DatasetPlan]:
+        """The frozen layout of each hole, for an output of this name.
 
         Shuffled and deflated chunks are the same bytes in HDF5 and in Zarr, so that a job for
         one can be joined for the other; chunks of other codecs are not.
@@ -152,6 +152,7 @@ class Job:
         """
         from nwbkit.storage.planning import DatasetPlan
 
+        backend = SUFFIXES[backend_of(output)]
         both = all(e.codec == "gzip" and not e.fletcher32 for e in self.document.holes if e.chunks)
         if backend != self.document.backend and not both:
             raise DocumentError(
@@ -283,12 +284,12 @@ def _ours(name: str) -> bool:
     return name in (JOB, SOURCES) or name.startswith(("pack-", ".", *_FILES.values()))
 
 
-def _freeze(folder: Path, request: Request) -> dict[str, Any]:
+def _freeze(folder: Path, work: Work) -> dict[str, Any]:
     """Copy what the request refers to into the folder; the request as plain data."""
     from nwbkit.documents import envelope
 
-    envelope.write(load_sources(request.inputs, format=request.format), folder / SOURCES)
-    values = asdict(request)
+    envelope.write(work.sources, folder / SOURCES)
+    values = asdict(work.request)
     frozen = {name: values[name] for name in _PLAIN if values.get(name) not in (None, (), [])}
     for name, stem in _FILES.items():
         given = values.get(name)
@@ -299,7 +300,10 @@ def _freeze(folder: Path, request: Request) -> dict[str, Any]:
         for number, path in enumerate(given if many else [given]):
             copy = f"{stem}-{number}{Path(path).suffix}"
             try:
-                shutil.copyfile(path, folder / copy)
+                if path == "-":
+                    (folder / copy).write_bytes(envelope.stdin_again())
+                else:
+                    shutil.copyfile(path, folder / copy)
             except OSError as error:
                 reason = os.strerror(error.errno or 0).lower()
                 raise IOFailure(f"cannot copy '{path}' to '{folder}': {reason}") from error
@@ -335,7 +339,7 @@ def init(request: Request, folder: str) -> tuple[Job, int]:
     with prepared(request) as work:
         assemble_file(work)
         layout = Layout.of(work.holes)
-        job = Job.begin(folder, work, layout, backend_name(request.output))
+        job = Job.begin(folder, work, layout)
         return job, layout.bytes_of(layout.spans())
 
 
@@ -350,7 +354,7 @@ def fill(
     request = job.request(output=f"x{job.document.backend}", jobs=jobs, max_memory=max_memory)
     with prepared(request) as work:
         job.check(work)
-        work.frozen = job.plans(job.document.backend)
+        work.frozen = job.plans(request.output)
         assemble_file(work)
         layout = job.layout(work.holes)
         whole = layout.bytes_of(layout.part(*part))
@@ -364,8 +368,3 @@ def joining(folder: str, request: Request) -> Request:
     own = ("output", "overwrite", "skip_existing", "prove", "jobs", "max_memory", "tmp_dir")
     chosen = {name: getattr(request, name) for name in (*own, "depfile", "checksum", "dry_run")}
     return replace(Job.open(folder).request(**chosen), job=folder, join=True)
-
-
-def backend_name(output: str) -> str:
-    """``.nwb`` or ``.nwb.zarr``."""
-    return ".nwb.zarr" if output.rstrip("/").endswith(".zarr") else ".nwb"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from nwbkit.convert import Request
     from nwbkit.documents.conversion import ConversionDocument
+    from nwbkit.documents.sources import SourcesDocument
     from nwbkit.jobs import Job
     from nwbkit.nwb.assemble import Written
     from nwbkit.storage.digests import DatasetDigest
@@ -61,6 +62,7 @@ class Work:
     settled: Settled
     identity: str
     plans: dict[str, dict[str, Any]]
+    sources: SourcesDocument
     holes: list[Hole] = field(default_factory=list)
     begun: dict[str, Hole] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)

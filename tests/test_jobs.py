@@ -206,3 +206,52 @@ def test_folders_of_others_are_left_alone(tmp_path: Path, raw: Path) -> None:
     assert [p.name for p in job.iterdir()] == ["thesis.tex"]
     assert run(raw, "--init", tmp_path / "other").returncode == 0
     assert run(raw, "--init", tmp_path / "other").returncode == 73
+
+
+@pytest.mark.parametrize("suffix", [".nwb", ".nwb.zarr"])
+def test_data_are_read_while_libraries_are_imported(tmp_path: Path, raw: Path, suffix: str) -> None:
+    """Half a second and more of each run, in which the other cores have nothing else to do."""
+    script = """
+import sys
+from nwbkit import convert, writing
+begin = writing._begin
+def begun(work):
+    print(*sorted({"pynwb", "hdmf_zarr", "pandas"} & set(sys.modules)))
+    return begin(work)
+writing._begin = begun
+convert.convert(convert.Request(inputs=[sys.argv[1]], output=sys.argv[2], timezone="UTC"))
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", script, raw, tmp_path / f"out{suffix}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=ENVIRONMENT,
+    )
+    assert made.stdout == "\n"
+
+
+def piped(text: str, *args: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*args), input=text, capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+
+
+@pytest.mark.parametrize("what", ["sources", "metadata"])
+def test_what_came_from_stdin_is_kept(tmp_path: Path, raw: Path, plain: Path, what: str) -> None:
+    """stdin can be read once, and the job needs it again in another process."""
+    job, out = tmp_path / "job", tmp_path / "out.nwb"
+    text, given = "NWBFile: {notes: piped}\n", [raw, "-m", "-"]
+    if what == "sources":
+        detect = [sys.executable, "-m", "nwbkit.cli", "detect", raw]
+        text = subprocess.run(detect, capture_output=True, text=True, env=ENVIRONMENT).stdout
+        given = ["-"]
+    made = piped(text, *given, "--init", job, "-o", out)
+    assert made.returncode == 0, made.stderr
+    assert run("--fill", job).returncode == 0
+    joined = run("--join", job, "-o", out)
+    assert joined.returncode == 0, joined.stderr
+    assert verify(str(out), jobs=2).ok
+    assert (content(out) == content(plain)) == (what == "sources")
+    at_once = piped(text, *given, "--job", tmp_path / "other", "-o", tmp_path / "b.nwb")
+    assert at_once.returncode == 0, at_once.stderr

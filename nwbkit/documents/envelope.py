@@ -57,6 +57,9 @@ UPGRADES: dict[str, dict[int, Callable[[Plain], Plain]]] = {}
 #: No document is larger; a raw file given by mistake is not read whole.
 MAX_BYTES = 1 << 30
 
+#: What has come from stdin.
+_stdin: list[bytes] = []
+
 
 def read(path: str | Path, model: type[Model], *, stdin: IO[bytes] | None = None) -> Model:
     """The document in the file `path`, or on stdin where `path` is ``-``.
@@ -203,9 +206,15 @@ def _is_special(target: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
+def stdin_again() -> bytes:
+    """The bytes of the document that was read from stdin; it cannot be read twice."""
+    return _stdin[0]
+
+
 def _bytes(path: str | Path, stdin: IO[bytes] | None) -> tuple[bytes, str, Path]:
     if str(path) == "-":
         raw = (stdin or sys.stdin.buffer).read(MAX_BYTES + 1)
+        _stdin[:] = [raw]
         where, folder = "-", Path.cwd()
     else:
         where, folder = str(path), Path(os.path.abspath(path)).parent

@@ -25,10 +25,8 @@ from types import TracebackType
 
 from nwbkit.errors import IOFailure, OutputExists, OutputRefused, TryAgain
 from nwbkit.storage import folders
+from nwbkit.storage.backends import backend_of
 from nwbkit.storage.lock import OutputLock, dead_claims
-
-#: What outputs are called that are folders.
-STORE = ".nwb.zarr"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -195,10 +193,10 @@ def check_folder(out: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputRefused(f"cannot create '{out}': folder '{folder}' is not writable")
     if out.is_dir():
-        if not (out.name.endswith(STORE) and folders.is_store(out)):
+        if not (backend_of(out) == "zarr" and folders.is_store(out)):
             raise OutputRefused(f"cannot create '{out}': it is a folder that is no NWB store")
         return
-    if out.exists() and out.name.endswith(STORE):
+    if out.exists() and backend_of(out) == "zarr":
         raise OutputRefused(f"cannot create '{out}': it is a file, a Zarr store is a folder")
     if out.exists() and not out.is_file():
         raise OutputRefused(f"cannot create '{out}': it is no regular file")
