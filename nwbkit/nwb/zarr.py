@@ -8,6 +8,7 @@ numcodecs), object ids follow from the path, the cached schema is packed.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import uuid
@@ -25,16 +26,15 @@ if TYPE_CHECKING:
 
 
 def need_zarr() -> None:
-    """Refuse to begin without hdmf-zarr.
+    """Refuse to begin without hdmf-zarr; it is looked for, not imported: that is for later,
+    when the other cores are busy with the data.
 
     Raises
     ------
     nwbkit.errors.MissingExtra
     """
-    try:
-        import hdmf_zarr  # noqa: F401
-    except ImportError:
-        raise MissingExtra("Zarr output", "zarr", package="hdmf-zarr") from None
+    if importlib.util.find_spec("hdmf_zarr") is None:
+        raise MissingExtra("Zarr output", "zarr", package="hdmf-zarr")
 
 
 def zarr_skeleton(

@@ -87,27 +87,28 @@ def seal(data: bytes) -> bytes:
         places.append(at)
         size = min(blocksize, nbytes - index * blocksize)
         for frame in _frames(data, start, ends[start], size):
-            pieces += [struct.pack("<I", len(frame)), frame]
-            at += 4 + len(frame)
+            length = sum(map(len, frame))
+            pieces += [struct.pack("<I", length), *frame]
+            at += 4 + length
     head = _HEADER.pack(version, packer, flags, itemsize, nbytes, blocksize, at)
     return b"".join([head, struct.pack(f"<{len(places)}I", *places), *pieces])
 
 
-def _frames(data: bytes, start: int, end: int, size: int) -> Iterator[bytes]:
-    """The frames of one block, each with its checksum."""
+def _frames(data: bytes, start: int, end: int, size: int) -> Iterator[list[Bytes]]:
+    """The frames of one block, each with its checksum, in pieces that are copied once."""
     from numcodecs import zstd
 
+    whole = memoryview(data)
     while start < end:
         (length,) = struct.unpack_from("<I", data, start)
-        frame = data[start + 4 : start + 4 + length]
+        frame = whole[start + 4 : start + 4 + length]
         start += 4 + length
         if length == size or frame[:4] != ZSTD_MAGIC:  # kept as it is: did not pack
-            yield _raw_frame(frame)
+            yield [_raw_frame(frame)]
         else:
             content = zstd.decompress(frame)
-            yield b"".join(
-                [ZSTD_MAGIC, bytes([frame[4] | HAS_CHECKSUM]), frame[5:], _checksum(content)]
-            )
+            head = ZSTD_MAGIC + bytes([frame[4] | HAS_CHECKSUM])
+            yield [head, frame[5:], _checksum(content)]
 
 
 def _checksum(content: Bytes) -> bytes:
