@@ -20,7 +20,7 @@ import numpy as np
 
 from nwbkit.errors import DamagedInput, UnknownFormat
 from nwbkit.formats.io.avi import AviIndex
-from nwbkit.formats.io.flat import _OpenFiles, _read_at
+from nwbkit.formats.io.flat import _OpenFiles, read_at
 from nwbkit.streams.kinds import AnyArray, Array
 
 #: FFmpeg's decoder by the codec's four letters.
@@ -231,7 +231,7 @@ class AviMovie(Array):
     def _bytes(self, file: AviIndex, k: int) -> bytes:
         raw = np.empty(int(file.sizes[k]), np.uint8)
         with self._open.use(file.path) as fd:
-            _read_at(fd, memoryview(raw.data), int(file.offsets[k]), file.path)
+            read_at(fd, memoryview(raw.data), int(file.offsets[k]), file.path)
         return raw.tobytes()
 
     def _plain(self, file: AviIndex, k: int) -> AnyArray:

@@ -185,7 +185,7 @@ class FlatArray(Array):
             if end > at:
                 part = view[(at - start) * row : (end - start) * row]
                 with self._open.use(file.path) as fd:
-                    _read_at(fd, part, file.header + (at - first) * row, file.path)
+                    read_at(fd, part, file.header + (at - first) * row, file.path)
                 at = end
             index += 1
 
@@ -208,7 +208,16 @@ class FlatArray(Array):
         self._open.close()
 
 
-def _read_at(fd: int, view: memoryview, offset: int, path: Path) -> None:
+def read_at(fd: int, view: memoryview, offset: int, path: Path) -> None:
+    """Fill `view` with what lies at byte `offset` of the open file `path`.
+
+    Raises
+    ------
+    nwbkit.errors.DamagedInput
+        Where the file has become shorter.
+    nwbkit.errors.IOFailure
+        Where the system cannot read it.
+    """
     done, size = 0, len(view)
     while done < size:
         try:

@@ -23,7 +23,7 @@ from nwbkit.formats.io._tiff_decode import by_tifffile, decode, knows
 from nwbkit.formats.io._tiff_ifd import Bytes
 from nwbkit.formats.io._tiff_index import index, shaped
 from nwbkit.formats.io._tiff_pages import Kind, TiffIndex, opened
-from nwbkit.formats.io.flat import _OpenFiles, _read_at
+from nwbkit.formats.io.flat import _OpenFiles, read_at
 from nwbkit.streams.kinds import AnyArray, Array
 from nwbkit.streams.turned import turn
 
@@ -92,7 +92,7 @@ class Stack:
             file = self._single(file)
         if file.offsets is not None:
             with self._open.use(file.path) as fd:
-                _read_at(fd, _view(out), int(file.offsets[at]), file.path)
+                read_at(fd, _view(out), int(file.offsets[at]), file.path)
             return
         if knows(file.kind):
             with self._open.use(file.path) as fd:
@@ -116,7 +116,7 @@ class Stack:
                 assert isinstance(file, TiffIndex) and file.offsets is not None
                 with self._open.use(file.path) as fd:
                     view = _view(out[done : done + m])
-                    _read_at(fd, view, int(file.offsets[at]), file.path)
+                    read_at(fd, view, int(file.offsets[at]), file.path)
             done += m
 
     def reread(self, page: int) -> npt.NDArray[Any]:

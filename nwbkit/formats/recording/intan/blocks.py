@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nwbkit.errors import DamagedInput, NoInput
-from nwbkit.formats.io.flat import FlatArray, FlatFile
+from nwbkit.errors import NoInput
+from nwbkit.formats.io.flat import FlatArray, FlatFile, read_at
 from nwbkit.formats.recording.intan.header import Header
 from nwbkit.streams.kinds import AnyArray, Array
 
@@ -147,12 +147,7 @@ class Blocks:
                 offset = file.header + (at - start) * self.size + section.offset
                 for block in range(at, last):
                     where = (block - first) * size
-                    count = os.preadv(fd, [view[where : where + size]], offset)
-                    if count != size:
-                        raise DamagedInput(
-                            f"'{file.path.name}' ends at byte {offset + count}: it has become "
-                            "shorter since it was opened"
-                        )
+                    read_at(fd, view[where : where + size], offset, file.path)
                     offset += self.size
             finally:
                 os.close(fd)

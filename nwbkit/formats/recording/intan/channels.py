@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nwbkit.errors import DamagedInput, NoInput
+from nwbkit.errors import NoInput
+from nwbkit.formats.io.flat import read_at
 from nwbkit.streams.kinds import AnyArray, Array
 
 #: Rows are best read in blocks of about this many bytes.
@@ -62,14 +63,6 @@ def _read(path: Path, view: memoryview, offset: int) -> None:
         reason = (error.strerror or str(error)).lower()
         raise NoInput(f"cannot open '{path}': {reason}") from None
     try:
-        done = 0
-        while done < len(view):
-            count = os.preadv(fd, [view[done:]], offset + done)
-            if count == 0:
-                raise DamagedInput(
-                    f"'{path.name}' ends at byte {offset + done}: it has become shorter since "
-                    "it was opened"
-                )
-            done += count
+        read_at(fd, view, offset, path)
     finally:
         os.close(fd)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nwbkit.errors import DamagedInput, IOFailure, NoInput
+from nwbkit.errors import DamagedInput, NoInput
+from nwbkit.formats.io.flat import read_at
 from nwbkit.formats.io.neuralynx import HEADER_BYTES
 from nwbkit.formats.recording.neuralynx.files import NCS, ROOM, Complaints, NlxFile, check_times
 from nwbkit.formats.recording.neuralynx.timing import Ints, Records
@@ -250,17 +251,8 @@ class CscArray(Array):
     def _records(self, file: NlxFile, start: int, stop: int) -> np.ndarray[Any, Any]:
         size, at = (stop - start) * NCS.itemsize, HEADER_BYTES + start * NCS.itemsize
         buffer = bytearray(size)
-        view, done = memoryview(buffer), 0
         with self._files.use(file.path) as fd:
-            while done < size:
-                try:
-                    count = os.preadv(fd, [view[done:]], at + done)
-                except OSError as error:
-                    reason = (error.strerror or str(error)).lower()
-                    raise IOFailure(f"cannot read '{file.path}': {reason}") from None
-                if count == 0:
-                    raise DamagedInput(f"'{file.path.name}' has become shorter since it was opened")
-                done += count
+            read_at(fd, memoryview(buffer), at, file.path)
         return np.frombuffer(buffer, NCS)
 
     def close(self) -> None:

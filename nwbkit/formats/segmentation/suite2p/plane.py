@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nwbkit.errors import DamagedInput, IOFailure, NoInput
+from nwbkit.errors import DamagedInput, NoInput
+from nwbkit.formats.io.flat import read_at
 from nwbkit.formats.io.npy import read_header, read_npy
 from nwbkit.formats.io.objects import read_objects
 from nwbkit.streams import Array
@@ -120,15 +121,7 @@ class TraceFile(Array):
         if not values.size:
             return
         view = memoryview(values.reshape(-1).view(np.uint8).data)
-        at, done = self._offset + first * self._stored.itemsize, 0
-        while done < len(view):
-            try:
-                got = os.preadv(fd, [view[done:]], at + done)
-            except OSError as error:
-                raise IOFailure(f"cannot read '{self.path}': {_reason(error)}") from None
-            if not got:
-                raise DamagedInput(f"'{self.path.name}' has become shorter since it was opened")
-            done += got
+        read_at(fd, view, self._offset + first * self._stored.itemsize, self.path)
 
 
 def _reason(error: OSError) -> str:
