@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nwbkit.errors import DamagedInput
 from nwbkit.formats.base import Reader, Relation, Source
+from nwbkit.formats.io.names import camel
 from nwbkit.formats.io.neuralynx import HEADER_BYTES, Header, parse
 from nwbkit.streams import Array, Clock, Segment, Timebase
 from nwbkit.streams.kinds import AnyArray
@@ -176,7 +177,7 @@ class NvtReader(Reader):
                 id="position",
                 name=f"{name} position",
                 role="position",
-                nwb_name=f"SpatialSeries{_camel(name)}",
+                nwb_name=f"SpatialSeries{camel(name)}",
                 timebase=timebase,
                 description=f"position (x, y) of the target that {name} extracted in each frame; "
                 "NaN where there was none",
@@ -212,7 +213,7 @@ class NvtReader(Reader):
             id="direction",
             name=f"{name} direction",
             role="direction",
-            nwb_name=f"SpatialSeries{_camel(name)}Direction",
+            nwb_name=f"SpatialSeries{camel(name)}Direction",
             timebase=timebase,
             description=f"direction of the target that {name} extracted in each frame; NaN where "
             "there was none",
@@ -323,8 +324,3 @@ class Tracked(Array):
             return np.ascontiguousarray(self.values[start:stop])
         np.copyto(out, self.values[start:stop])
         return out
-
-
-def _camel(text: str) -> str:
-    kept = "".join(c if c.isascii() and c.isalnum() else " " for c in text)
-    return "".join(word[:1].upper() + word[1:] for word in kept.split())

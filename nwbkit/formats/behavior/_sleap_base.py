@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nwbkit.errors import DamagedInput
 from nwbkit.formats.base import Reader, Relation, Source
 from nwbkit.formats.io.frames import at_frames, given_rate, video_of, video_times
+from nwbkit.formats.io.names import camel
 from nwbkit.streams import Clock, External, Pose, Timebase
 
 AnyArray = npt.NDArray[Any]
@@ -94,7 +95,7 @@ class SleapReader(Reader):
                 pose.id = "-".join(["pose", *(plain(s) for s in said if s)])
                 if several:
                     words = " ".join([self.source.id, *said])
-                    pose.nwb_name = "PoseEstimation" + _camel(words)
+                    pose.nwb_name = "PoseEstimation" + camel(words)
             clock = f"{self.source.id}/frames" + (f"-{plain(stem)}" if several else "")
             self._own_times(video, clock)
         self._unique()
@@ -106,7 +107,7 @@ class SleapReader(Reader):
         for number, pose in enumerate(poses):
             if ids.count(ids[number]) > 1:
                 pose.id = f"{pose.id}-{number}"
-                pose.nwb_name = f"PoseEstimation{_camel(self.source.id)}{number}"
+                pose.nwb_name = f"PoseEstimation{camel(self.source.id)}{number}"
         self.streams = list(poses)
 
     def _own_times(self, video: Labelled, clock: str) -> None:
@@ -205,8 +206,3 @@ class SleapReader(Reader):
 def plain(text: str) -> str:
     """`text` as part of a stream's id."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_") or "_"
-
-
-def _camel(text: str) -> str:
-    words: Sequence[str] = re.findall(r"[A-Za-z0-9]+", text)
-    return "".join(w[0].upper() + w[1:] for w in words)

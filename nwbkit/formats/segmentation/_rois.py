@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nwbkit.errors import DamagedInput, MissingFact
+from nwbkit.errors import DamagedInput
 from nwbkit.formats.segmentation._finding import NAMED
 from nwbkit.streams import Array, Column, Images, Ragged, Segment, Table, Timebase
 from nwbkit.streams.kinds import AnyArray
@@ -134,14 +134,6 @@ def regular(clock: str, frames: int, rate: float | None) -> Timebase | None:
     if rate is None:
         return None
     return Timebase(clock, (Segment(0, frames, 0.0, float(rate)),))
-
-
-def ask_rate(source_id: str, subject: str) -> MissingFact:
-    """What is raised where a frame rate is needed that the files do not hold."""
-    return MissingFact(
-        f"{subject} holds no frame rate",
-        hint=f"--set {source_id}.rate=HZ, with the frames per second of one plane",
-    )
 
 
 def checked_rate(value: Any, where: str) -> float | None:

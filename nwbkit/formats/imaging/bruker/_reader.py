@@ -16,6 +16,7 @@ from nwbkit.formats.base import Reader, Source
 from nwbkit.formats.imaging.bruker import _again, _describe, _files, _layout, _voltage, _xml
 from nwbkit.formats.io import tiff
 from nwbkit.formats.io.complaints import Complaints
+from nwbkit.formats.io.names import camel
 from nwbkit.streams import Clock, Segment
 
 _LAID = "line"
@@ -304,8 +305,3 @@ def _unique(channels: dict[int, str]) -> dict[int, str]:
     ):
         return channels
     return {number: f"Ch{number}" for number in channels}
-
-
-def camel(text: str) -> str:
-    """`text` in CamelCase, letters and digits only."""
-    return "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text))

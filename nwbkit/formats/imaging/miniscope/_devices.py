@@ -17,6 +17,7 @@ from nwbkit.formats.imaging.miniscope import _texts
 from nwbkit.formats.imaging.miniscope._look import kind_of
 from nwbkit.formats.io import avi
 from nwbkit.formats.io.complaints import Complaints
+from nwbkit.formats.io.names import camel
 
 Times = npt.NDArray[np.float64]
 
@@ -63,8 +64,7 @@ class Device:
     @property
     def camel(self) -> str:
         """Its name in CamelCase."""
-        words = re.findall(r"[A-Za-z0-9]+", self.id)
-        return "".join(w[0].upper() + w[1:] for w in words)
+        return camel(self.id)
 
     def number(self, path: Path) -> int:
         """How many movie files come before `path`."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from nwbkit.errors import DamagedInput, MissingFact, UsageError
 from nwbkit.formats.base import Reader, Source
 from nwbkit.formats.imaging.scanimage import _describe, _layout, _text
-from nwbkit.formats.imaging.scanimage._text import camel
 from nwbkit.formats.io import _tiff_ifd as ifd
 from nwbkit.formats.io import tiff
+from nwbkit.formats.io.names import camel
 from nwbkit.streams import Clock, Segment, Timebase
 
 _SALVAGE = "--salvage keeps what lies before it"

@@ -194,8 +194,3 @@ class Settings:
     def words(self, name: str) -> list[str]:
         """The texts of a cell."""
         return words(self.values.get(name, ""))
-
-
-def camel(text: str) -> str:
-    """`text` in CamelCase, letters and digits only."""
-    return "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text))

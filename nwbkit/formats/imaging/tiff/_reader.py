@@ -15,6 +15,7 @@ from nwbkit.formats.base import Reader, Source
 from nwbkit.formats.imaging.tiff import _ome, _order
 from nwbkit.formats.io import _tiff_ifd as ifd
 from nwbkit.formats.io import tiff
+from nwbkit.formats.io.names import camel
 from nwbkit.streams import Clock, Timebase
 
 #: More files than this are opened as they are read, the first and last ones now.
@@ -344,8 +345,3 @@ def _irregular(clock: str, times: npt.NDArray[np.float64], nominal: float | None
         return times[start:stop]
 
     return Timebase.irregular(clock, len(times), read, nominal)
-
-
-def camel(text: str) -> str:
-    """`text` in CamelCase, letters and digits only."""
-    return "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text))

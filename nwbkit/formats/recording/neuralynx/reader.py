@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nwbkit.formats.base import Reader, Relation, Source
+from nwbkit.formats.io.names import camel
 from nwbkit.formats.io.neuralynx import HEADER_BYTES, Header, parse
 from nwbkit.formats.recording.neuralynx import describe
 from nwbkit.formats.recording.neuralynx.channels import (
@@ -160,7 +161,7 @@ class NeuralynxReader(Reader):
             timebase = timebase_of(records, one.nominal, self.clock.id, self.zero)
             label, word = f"{one.nominal.rate:.10g}Hz", f"{round(one.nominal.rate)}Hz"
             if apart:
-                label, word = f"{label}.{_slug(first.name)}", word + _camel(first.name)
+                label, word = f"{label}.{_slug(first.name)}", word + camel(first.name)
             name = "ElectricalSeries" + (word if len(groups) > 1 else "")
             stream_id = self._unused(f"csc.{label}", first)
             stream = self._stream(one, stream_id, name, timebase, groups[0].nominal.rate)
@@ -256,7 +257,7 @@ class NeuralynxReader(Reader):
         for file, rows in events:
             stem = file.path.stem
             alone = len(events) == 1
-            word = _camel(stem)
+            word = camel(stem)
             word = word if word.lower().startswith("events") else f"Events{word}"
             name = "events" if alone else f"events.{_slug(stem)}"
             self.streams.append(
@@ -361,11 +362,6 @@ class NeuralynxReader(Reader):
 def _slug(text: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")
     return plain or "".join(f"u{ord(c):x}" for c in text)
-
-
-def _camel(text: str) -> str:
-    words = re.findall(r"[A-Za-z0-9]+", text)
-    return "".join(word[0].upper() + word[1:] for word in words)
 
 
 def _keys(header: Header) -> set[str]:

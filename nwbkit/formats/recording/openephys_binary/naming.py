@@ -6,15 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from nwbkit.formats.io.names import camel
 from nwbkit.formats.recording.openephys_binary.streams import Named
 from nwbkit.formats.recording.openephys_binary.structure import Continuous
 from nwbkit.formats.recording.openephys_binary.tracks import Track, probe_of
-
-
-def camel(text: str) -> str:
-    """`text` in CamelCase, letters and digits only."""
-    words = re.findall(r"[A-Za-z0-9]+", text)
-    return "".join(word[0].upper() + word[1:] for word in words)
 
 
 def slug(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from nwbkit.formats.io.names import camel
 from nwbkit.formats.recording.openephys_binary.clocks import Basis
 from nwbkit.formats.recording.openephys_binary.complaints import Complaints, name_of
 from nwbkit.formats.recording.openephys_binary.events import (
@@ -18,7 +19,7 @@ from nwbkit.formats.recording.openephys_binary.events import (
     message_columns,
     open_folder,
 )
-from nwbkit.formats.recording.openephys_binary.naming import camel, slug
+from nwbkit.formats.recording.openephys_binary.naming import slug
 from nwbkit.formats.recording.openephys_binary.reread import Place, Wanted
 from nwbkit.formats.recording.openephys_binary.streams import Named
 from nwbkit.formats.recording.openephys_binary.structure import EventSource

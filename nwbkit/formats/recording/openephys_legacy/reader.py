@@ -11,11 +11,12 @@ import numpy.typing as npt
 from nwbkit.errors import MissingFact, NoInput
 from nwbkit.formats.base import Reader, Source
 from nwbkit.formats.io.complaints import Complaints
+from nwbkit.formats.io.names import camel
 from nwbkit.formats.recording.openephys_legacy import describe, events, spikes
 from nwbkit.formats.recording.openephys_legacy.look import numbered
 from nwbkit.formats.recording.openephys_legacy.records import RecordArray
 from nwbkit.formats.recording.openephys_legacy.reread import SecondReader
-from nwbkit.formats.recording.openephys_legacy.streams import camel, streams_of
+from nwbkit.formats.recording.openephys_legacy.streams import streams_of
 from nwbkit.formats.recording.openephys_legacy.tracks import (
     Track,
     labels_of,

@@ -6,17 +6,12 @@ import re
 
 import numpy as np
 
+from nwbkit.formats.io.names import camel
 from nwbkit.formats.recording.openephys_legacy.records import RecordArray
 from nwbkit.formats.recording.openephys_legacy.tracks import Channel, Track
 from nwbkit.streams import Electrode, Timebase
 
 _WORDS = {"adc": "ADC", "aux": "AUX"}
-
-
-def camel(text: str) -> str:
-    """`text` in CamelCase, letters and digits only."""
-    words = re.findall(r"[A-Za-z0-9]+", text)
-    return "".join(word[0].upper() + word[1:] for word in words)
 
 
 def is_lfp(track: Track, channels: list[Channel]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -317,8 +316,3 @@ def _letters(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(65 + rest) + letters
     return letters
-
-
-def is_date(cell: Any) -> bool:
-    """Whether a workbook's cell is a date, a time of day or a span of time."""
-    return isinstance(cell, datetime.date | datetime.time | datetime.timedelta)
