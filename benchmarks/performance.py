@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.cases import SIDES
 from benchmarks.floors import findings
 
+#: What a table cannot say; written by hand.
+REMARKS = Path(__file__).with_name("remarks.md")
 COLUMNS = ("wall s", "min-max", "cpu s", "others s", "peak MiB", "out MB", "MB/s", "times")
 INTRO = """\
 # Performance
@@ -214,6 +216,7 @@ def page(result: dict[str, Any]) -> str:
         parts.append(
             "## What must be reached\n\n" + markdown(("", "measured", "asked", "reached"), floors)
         )
+    parts.append(REMARKS.read_text())
     return "\n".join(parts)
 
 
