@@ -139,13 +139,32 @@ def _wait_for(path: Path) -> None:
     raise AssertionError(f"{path} did not appear")
 
 
+def _hang(folder, signum, action, *options):
+    """A command at work, to which its parent has left `signum` as `action`."""
+    process = subprocess.Popen(
+        [*FAKE, "hang", str(folder), *options],
+        env=ENV,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signum, action),
+    )
+    _wait_for(folder / "ready")
+    return process
+
+
+def test_nohup_is_obeyed(tmp_path):
+    process = _hang(tmp_path, signal.SIGHUP, signal.SIG_IGN)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    process.terminate()
+    assert process.wait(timeout=20) == -signal.SIGTERM
+    assert not (tmp_path / "x.part").exists()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("swallow", [[], ["--swallow"]])
 def test_a_signal_cleans_up_and_kills(tmp_path, signum, swallow):
-    process = subprocess.Popen(
-        [*FAKE, "hang", str(tmp_path), *swallow], env=ENV, stderr=subprocess.PIPE
-    )
-    _wait_for(tmp_path / "ready")
+    process = _hang(tmp_path, signum, signal.SIG_DFL, *swallow)
     process.send_signal(signum)
     _, err = process.communicate(timeout=20)
     assert process.returncode == -signum
