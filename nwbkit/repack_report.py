@@ -55,8 +55,7 @@ def _old(dataset: Any) -> str:
     if not dataset.chunks:
         return "one piece, none"
     from nwbkit.storage.repacking.tree import FILTERS
+    from nwbkit.storage.stored import filter_numbers
 
-    create = dataset.id.get_create_plist()
-    numbers = [create.get_filter(i)[0] for i in range(create.get_nfilters())]
-    names = [FILTERS.get(n, f"filter {n}") for n in numbers]
+    names = [FILTERS.get(n, f"filter {n}") for n in filter_numbers(dataset.id)]
     return f"chunks {list(dataset.chunks)}, {' '.join(names) or 'none'}"

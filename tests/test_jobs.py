@@ -42,9 +42,9 @@ def command(*args: object) -> list[str]:
     return [sys.executable, "-m", "nwbkit.cli", "convert", *map(str, args), *more]
 
 
-def run(*args: object) -> subprocess.CompletedProcess[str]:
+def run(*args: object, piped: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*args), capture_output=True, text=True, check=False, env=ENVIRONMENT
+        command(*args), input=piped, capture_output=True, text=True, check=False, env=ENVIRONMENT
     )
 
 
@@ -231,12 +231,6 @@ convert.convert(convert.Request(inputs=[sys.argv[1]], output=sys.argv[2], timezo
     assert made.stdout == "\n"
 
 
-def piped(text: str, *args: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*args), input=text, capture_output=True, text=True, check=False, env=ENVIRONMENT
-    )
-
-
 @pytest.mark.parametrize("what", ["sources", "metadata"])
 def test_what_came_from_stdin_is_kept(tmp_path: Path, raw: Path, plain: Path, what: str) -> None:
     """stdin can be read once, and the job needs it again in another process."""
@@ -246,12 +240,12 @@ def test_what_came_from_stdin_is_kept(tmp_path: Path, raw: Path, plain: Path, wh
         detect = [sys.executable, "-m", "nwbkit.cli", "detect", raw]
         text = subprocess.run(detect, capture_output=True, text=True, env=ENVIRONMENT).stdout
         given = ["-"]
-    made = piped(text, *given, "--init", job, "-o", out)
+    made = run(*given, "--init", job, "-o", out, piped=text)
     assert made.returncode == 0, made.stderr
     assert run("--fill", job).returncode == 0
     joined = run("--join", job, "-o", out)
     assert joined.returncode == 0, joined.stderr
     assert verify(str(out), jobs=2).ok
     assert (content(out) == content(plain)) == (what == "sources")
-    at_once = piped(text, *given, "--job", tmp_path / "other", "-o", tmp_path / "b.nwb")
+    at_once = run(*given, "--job", tmp_path / "other", "-o", tmp_path / "b.nwb", piped=text)
     assert at_once.returncode == 0, at_once.stderr

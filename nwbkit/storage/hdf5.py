@@ -117,7 +117,7 @@ class ChunkFile:
         found = (dataset.shape, dataset.dtype, dataset.chunks or ())
         if found != (hole.shape, hole.dtype, plan.chunks):
             raise InternalError(f"the skeleton has {found} at '{hole.path}', not {hole}")
-        filters = list(filter_numbers(dataset))
+        filters = list(filter_numbers(dataset.id))
         wanted = [number for number, _ in filters_of(plan, hole.dtype)]
         if plan.chunks and filters != wanted:
             raise InternalError(f"the skeleton has filters {filters} at '{hole.path}'")

@@ -19,7 +19,7 @@ from nwbkit.storage.stored import filter_numbers
 
 def _missing(dataset: h5py.Dataset) -> tuple[int, ...]:
     """Filters of a dataset, in their order, where HDF5 lacks one that we have; else nothing."""
-    filters = filter_numbers(dataset)
+    filters = filter_numbers(dataset.id)
     lacking = {n for n in filters if n in (BLOSC, ZSTD) and not h5py.h5z.filter_avail(n)}
     return filters if lacking else ()
 

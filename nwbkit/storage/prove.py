@@ -119,7 +119,7 @@ def _chunked(dataset: h5py.Dataset, path: str) -> Chunked | None:
     """Return what is needed to decode `dataset` here; None where h5py has to."""
     if not dataset.chunks or not dataset.size or not is_plain(dataset.dtype):
         return None
-    filters = filter_numbers(dataset)
+    filters = filter_numbers(dataset.id)
     if not decodable(filters):
         refuse_missing(dataset)
         return None

@@ -79,7 +79,7 @@ class StoredRows(Array):
                 return None
             if not stored_as(dataset.id.get_type(), dataset.dtype):
                 return None
-            filters = filter_numbers(dataset)
+            filters = filter_numbers(dataset.id)
             if not decodable(filters) or dataset.dtype.hasobject:
                 return None
             if dataset.id.get_create_plist().get_external_count():

@@ -16,9 +16,9 @@ from nwbkit.storage.digests import flat_bytes
 Places = dict[tuple[int, ...], tuple[int, int, int]]
 
 
-def filter_numbers(dataset: h5py.Dataset) -> tuple[int, ...]:
+def filter_numbers(dataset: h5py.h5d.DatasetID) -> tuple[int, ...]:
     """HDF5's numbers of a dataset's filters, in the order in which they were applied."""
-    create = dataset.id.get_create_plist()
+    create = dataset.get_create_plist()
     return tuple(create.get_filter(i)[0] for i in range(create.get_nfilters()))
 
 

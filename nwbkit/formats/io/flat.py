@@ -198,7 +198,6 @@ class FlatArray(Array):
             parent=self,
             columns=columns,
             group=self.group,
-            block_rows=self.block_rows,
             concurrency=self.concurrency,
             **facts,
         )

@@ -24,6 +24,7 @@ from nwbkit.errors import DamagedInput, MissingExtra, NoInput, NwbkitError
 from nwbkit.storage.codec import decodable
 from nwbkit.storage.content import Kind
 from nwbkit.storage.planning import MAX_CHUNK_BYTES
+from nwbkit.storage.stored import filter_numbers
 from nwbkit.zarrs.blosc import ChunkError
 
 #: Deeper groups than this nobody makes; every reader of such a file would stumble.
@@ -293,7 +294,7 @@ def _check_dataset(dataset: h5py.h5d.DatasetID, path: str, file_size: int) -> No
         _ = dataset.dtype
     except TypeError as error:
         raise _unknown(f"'{path}'", error) from None
-    filters = tuple(create.get_filter(i)[0] for i in range(create.get_nfilters()))
+    filters = filter_numbers(dataset)
     _check_filters(filters, path)
     itemsize = dataset.get_type().get_size()
     size = math.prod(dataset.shape or ()) * itemsize

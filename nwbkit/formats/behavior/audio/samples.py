@@ -84,7 +84,6 @@ def open_samples(path: Path, layout: Layout, **facts: Any) -> Samples:
         dtype=scale.dtype,
         gain=np.array([scale.gain]),
         offset=np.array([scale.offset]),
-        block_rows=flat.block_rows,
         flat=flat,
         layout=layout,
         **facts,

@@ -369,4 +369,4 @@ def rows_of(found: NsFile, source: str) -> FlatArray | PacketArray:
         dtype=np.dtype("u1"),
         files=(FlatFile(found.path, found.rows, found.header.size),),
     )
-    return PacketArray(packets=packets, block_rows=packets.block_rows, **facts)
+    return PacketArray(packets=packets, **facts)

@@ -206,7 +206,6 @@ def _facts(
         "parent": rows,
         "columns": slice(columns[0], columns[-1] + 1) if adjacent else np.array(columns, np.intp),
         "group": rows.group,
-        "block_rows": rows.block_rows,
         "timebase": rows.timebase,
         "channel_names": tuple(c.label for _, c, _ in items),
         "facts": {"file_specification": "{}.{}".format(*found.header.spec)},

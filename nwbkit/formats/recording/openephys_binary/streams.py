@@ -211,7 +211,6 @@ def _facts(track: Track, rows: FlatArray, columns: list[int]) -> dict[str, Any]:
         "parent": rows,
         "columns": slice(columns[0], columns[-1] + 1) if adjacent else np.array(columns, np.intp),
         "group": rows.group,
-        "block_rows": rows.block_rows,
         "timebase": rows.timebase,
         "channel_names": tuple(track.continuous.channels[i].name for i in columns),
         "facts": {"first_sample_number": track.parts[0].runs[0].number},
