@@ -37,6 +37,7 @@ from nwbkit.proving import check_arrays, check_expected
 from nwbkit.storage import pipeline
 from nwbkit.storage.backends import sink_of
 from nwbkit.storage.codec import Scratch
+from nwbkit.storage.cutting import chunks_of
 from nwbkit.storage.holes import Hole, resolve
 from nwbkit.storage.protected import protect
 from nwbkit.storage.spot import spot_check
@@ -76,7 +77,7 @@ def encode_all(blocks: Sequence[tuple[Hole, int, Any]], threads: int) -> list[An
     def one(item: tuple[Hole, int, Any]) -> list[Any]:
         scratch = _own.__dict__.setdefault("scratch", Scratch())
         hole, start, band = item
-        return [(hole, at, bytes(d)) for at, d in pipeline.chunks_of(hole, start, band, scratch)]
+        return [(hole, at, bytes(d)) for at, d in chunks_of(hole, start, band, scratch)]
 
     with ThreadPoolExecutor(threads) as pool:
         return [chunk for chunks in pool.map(one, blocks) for chunk in chunks]

@@ -149,16 +149,9 @@ def _published(work: Repack, progress: ProgressFactory) -> ConversionDocument:
 
 
 def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDocument:
-    from nwbkit.storage.publish import file_checksum, output_size, sha256_lines, sync_output
+    from nwbkit.storage.publish import output_size, seal
 
     request = work.request
-
-    def seal() -> str:
-        sync_output(part)
-        if request.checksum:
-            work.sums = sha256_lines(part, work.out.name)
-        return file_checksum(part)
-
     with ThreadPoolExecutor(1) as aside, progress("repacking", 0) as done:
         passes = 1 + (request.prove == "full")
         done.expect(sum(h.nbytes for h in work.layout.holes) * passes)
@@ -168,17 +161,19 @@ def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDoc
         began = time.perf_counter()
         filled = _fill(work, part, done)
         work.measured["fill_s"] = round(time.perf_counter() - began, 3)
-        checksum = aside.submit(seal)
+        name = work.out.name if request.checksum else None
+        sealed = aside.submit(seal, part, sums_as=name, known=filled.sums)
         began = time.perf_counter()
         content, objects = _prove(work, part, filled, done)
         work.measured["prove_s"] = round(time.perf_counter() - began, 3)
+        checksum, work.sums = sealed.result()
     work.measured.update(
         raw_bytes=filled.measured.raw,
         stored_bytes=filled.measured.stored,
         workers=filled.measured.workers,
         total_s=round(time.perf_counter() - work.began, 3),
     )
-    return _sidecar(work, filled, content, objects, output_size(part), checksum.result())
+    return _sidecar(work, filled, content, objects, output_size(part), checksum)
 
 
 def _skeleton(work: Repack, part: Path) -> None:

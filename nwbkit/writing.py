@@ -189,19 +189,21 @@ def write(
     job : Job, optional
         Where what is encoded is kept meanwhile.
     """
-    from nwbkit.storage.publish import output_size
+    from nwbkit.storage.publish import output_size, seal
     from nwbkit.storage.summary import summarise
 
     request = work.request
     with ThreadPoolExecutor(1) as aside, progress("converting", 0) as done:
         filled = _fill(work, part, done) if job is None else _fill_job(work, part, done, job)
         # the bytes are final now: they go to the disk and are summed up beside the proof
-        checksum = aside.submit(_seal, work, part)
+        name = Path(request.output).name if request.checksum else None
+        sealed = aside.submit(seal, part, sums_as=name, known=filled.sums)
         if request.prove != "none":
             began = time.perf_counter()
             _prove(work, part, filled, done)
             work.clocked("prove_s", began)
         summary = summarise(part, filled.digests)
+        checksum, work.sums = sealed.result()
     work.measured.update(
         raw_bytes=filled.measured.raw,
         stored_bytes=filled.measured.stored,
@@ -213,7 +215,7 @@ def write(
         work.settled,
         output=Path(request.output),
         size=output_size(part),
-        checksum=checksum.result(),
+        checksum=checksum,
         identity=work.identity,
         choices=work.choices,
         holes=work.holes,
@@ -298,15 +300,6 @@ def _write_skeleton(work: Work, part: Path) -> None:
         return
     write_skeleton(nwbfile, part, lambda: resolve(work.holes), prepare=protect)
     assign_object_ids(part, work.settled.identifier)
-
-
-def _seal(work: Work, part: Path) -> str:
-    from nwbkit.storage.publish import file_checksum, sha256_lines, sync_output
-
-    sync_output(part)
-    if work.request.checksum:
-        work.sums = sha256_lines(part, Path(work.request.output).name)
-    return file_checksum(part)
 
 
 def _prove(work: Work, part: Path, filled: Filled, done: Callable[[int], None]) -> None:

@@ -133,7 +133,11 @@ def encode(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
     bytes or memoryview
         A view of `scratch` or of `block` where nothing packs them.
     """
-    data = compress(padded(block, plan, scratch), plan, scratch)
+    return summed(compress(padded(block, plan, scratch), plan, scratch), plan)
+
+
+def summed(data: Bytes, plan: DatasetPlan) -> Bytes:
+    """`data`, with its fletcher32 where the plan has one."""
     if not plan.fletcher32:
         return data
     return b"".join((data, fletcher32(data).to_bytes(4, "little")))
@@ -157,13 +161,17 @@ def compress(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
         shuffling = _BITSHUFFLE if plan.shuffle else 0
         values = _contiguous(block, scratch)
         return bytes(blosc.compress(values, _BLOSC[plan.codec][0], plan.effort, shuffling, 0))
-    data = flat_bytes(_shuffled(block, plan, scratch))
+    return pack(flat_bytes(_shuffled(block, plan, scratch)), plan, block.dtype, block.ndim)
+
+
+def pack(data: Bytes, plan: DatasetPlan, dtype: np.dtype[Any], ndim: int) -> Bytes:
+    """Pack the bytes of a chunk, shuffled already where the plan says so, by no blosc."""
     if plan.codec == "zstd":
         from numcodecs import zstd
 
         return bytes(zstd.compress(data, plan.effort, True))
     if plan.codec == "gzip":
-        return deflate(data, plan, block.dtype, block.ndim)
+        return deflate(data, plan, dtype, ndim)
     return data
 
 
@@ -182,6 +190,47 @@ def _shuffled(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> AnyArray:
     planes = scratch.array("planes", (itemsize, *block.shape), np.uint8)
     shuffle(block, planes)
     return planes
+
+
+def shuffles(plan: DatasetPlan, dtype: np.dtype[Any]) -> bool:
+    """Whether chunks of this plan are split into byte planes by :func:`shuffle`."""
+    return plan.shuffle and dtype.itemsize > 1 and plan.codec not in _BLOSC
+
+
+class Planes:
+    """A chunk that is built up in byte planes; a :class:`nwbkit.storage.cutting.Builder`.
+
+    Parameters
+    ----------
+    plan : DatasetPlan
+        One that :func:`shuffles`.
+    dtype : numpy.dtype
+    scratch : Scratch
+    name : str
+        Of the buffer that holds the planes.
+    """
+
+    def __init__(
+        self, plan: DatasetPlan, dtype: np.dtype[Any], scratch: Scratch, name: str
+    ) -> None:
+        self._plan, self._dtype = plan, dtype
+        self._planes = scratch.array(name, (dtype.itemsize, *plan.chunks), np.uint8)
+        self._at = 0
+
+    def add(self, rows: AnyArray) -> None:
+        """Take in the next rows."""
+        planes = self._planes[:, self._at : self._at + len(rows)]
+        self._at += len(rows)
+        if rows.shape[1:] != self._plan.chunks[1:]:
+            planes[...] = 0
+            planes = planes[(slice(None), slice(None), *(slice(0, n) for n in rows.shape[1:]))]
+        shuffle(rows, planes)
+
+    def finish(self) -> Bytes:
+        """The stored bytes."""
+        self._planes[:, self._at :] = 0
+        data = pack(flat_bytes(self._planes), self._plan, self._dtype, len(self._plan.chunks))
+        return summed(data, self._plan)
 
 
 def _contiguous(block: AnyArray, scratch: Scratch) -> AnyArray:
@@ -217,7 +266,7 @@ def shuffle(block: AnyArray, planes: npt.NDArray[np.uint8]) -> None:
         return
     items = np.ascontiguousarray(block).reshape(-1).view(np.uint8).reshape(-1, itemsize)
     for k in range(itemsize):
-        np.copyto(planes[k].reshape(-1), items[:, k])
+        np.copyto(planes[k], items[:, k].reshape(block.shape))
 
 
 def unshuffle(planes: npt.NDArray[np.uint8], out: AnyArray) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,20 +201,33 @@ class BlockDigester:
         nwbkit.errors.InternalError
             Where rows lie outside of the dataset or come twice.
         """
-        if not self._blocks or not len(array):
-            return
+        for index, low, high, first, data in self.parts(start, array):
+            self.add_part(index, low, high, first, data)
+
+    def parts(self, start: int, array: AnyArray) -> Iterator[tuple[int, int, int, int, memoryview]]:
+        """Cut rows where blocks end: each one's number, first and last row, and what is here."""
         stop = start + len(array)
+        if not self._blocks or start == stop:
+            return
         if start < 0 or stop > self._rows or array.shape[1:] != self.shape[1:]:
             raise InternalError(f"rows {start} to {stop} do not belong to shape {self.shape}")
         for index in range(start // self.block_rows, (stop - 1) // self.block_rows + 1):
             low = index * self.block_rows
             high = min(low + self.block_rows, self._rows)
             first, last = max(low, start), min(high, stop)
-            data = canonical_bytes(array[first - start : last - start])
-            if first == low and last == high:
-                self._finish(index, xxhash.xxh3_128_hexdigest(data))
-            else:
-                self._gather(index, first - low, last - first, high - low, data)
+            yield index, low, high, first, canonical_bytes(array[first - start : last - start])
+
+    def add_part(self, index: int, low: int, high: int, first: int, data: memoryview) -> None:
+        """Take in rows from `first` on of the block `index`, which is ``low..high``."""
+        rows = len(data) // self._row_bytes
+        if rows == high - low:
+            self.finish(index, xxhash.xxh3_128_hexdigest(data))
+        else:
+            self._gather(index, first - low, rows, high - low, data)
+
+    def run(self, start: int, stop: int) -> Run:
+        """Take in rows ``start..stop`` piece by piece, in order, by one thread."""
+        return Run(self, start, stop)
 
     def known(self) -> dict[int, str]:
         """The digests of the blocks that are whole so far, by number."""
@@ -233,9 +246,10 @@ class BlockDigester:
             if missing > 0:
                 return
             del self._partial[index]
-        self._finish(index, xxhash.xxh3_128_hexdigest(buffer))
+        self.finish(index, xxhash.xxh3_128_hexdigest(buffer))
 
-    def _finish(self, index: int, digest: str) -> None:
+    def finish(self, index: int, digest: str) -> None:
+        """Take down the digest of a whole block."""
         with self._lock:
             if self._blocks[index] is not None or index in self._partial:
                 raise InternalError(f"block {index} of a dataset was digested twice")
@@ -256,6 +270,46 @@ class BlockDigester:
         return DatasetDigest.of_blocks(
             canonical_dtype(self.dtype), self.shape, self.block_rows, blocks
         )
+
+
+class Run:
+    """Rows on their way into a digest, one piece after another.
+
+    Blocks that lie whole in the run are hashed as they come, without being gathered.
+
+    Parameters
+    ----------
+    digester : BlockDigester
+    start, stop : int
+        Rows of the run.
+    """
+
+    def __init__(self, digester: BlockDigester, start: int, stop: int) -> None:
+        self._digester = digester
+        self._next, self._stop = start, stop
+        self._machine: Any = None
+
+    def add(self, array: AnyArray) -> None:
+        """Take in the next rows.
+
+        Raises
+        ------
+        nwbkit.errors.InternalError
+            Where there are more than the run has.
+        """
+        start, self._next = self._next, self._next + len(array)
+        if self._next > self._stop:
+            raise InternalError(f"rows to {self._next} of a run that ends at {self._stop}")
+        for index, low, high, first, data in self._digester.parts(start, array):
+            if first == low and high <= self._stop:
+                self._machine = xxhash.xxh3_128()
+            if self._machine is None:
+                self._digester.add_part(index, low, high, first, data)
+                continue
+            self._machine.update(data)
+            if high <= self._next:
+                self._digester.finish(index, self._machine.hexdigest())
+                self._machine = None
 
 
 def digest_array(array: AnyArray) -> DatasetDigest:

@@ -1,7 +1,8 @@
 """Feeds: what is read together, in slabs, and what each worker needs memory for.
 
 A feed is one reader and the holes that are cut from its rows. A slab is a stretch of whole
-rows. Rows of a hole's chunks (a band) that do not end where slabs end are gathered here.
+rows that one worker carries through all steps. Where the reader can do it cheaply, the slab is
+read in pieces, so that each is digested and cut while it is still in the core's cache.
 """
 
 from __future__ import annotations
@@ -10,15 +11,22 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nwbkit.errors import DamagedInput, InternalError
 from nwbkit.storage.codec import AnyArray, Scratch
-from nwbkit.storage.digests import BlockDigester, little
+from nwbkit.storage.cutting import Bands, Cutter
+from nwbkit.storage.digests import BlockDigester, Run, little
 from nwbkit.storage.holes import Hole
-from nwbkit.storage.planning import band_bytes, block_rows, chunk_scratch
+from nwbkit.storage.planning import (
+    band_bytes,
+    block_rows,
+    chunk_scratch,
+    floor_power_of_two,
+)
 from nwbkit.storage.reading import served
 from nwbkit.streams import Array
 
@@ -31,56 +39,13 @@ MAX_SLAB_BYTES = 16 << 20
 #: Slabs of at least so many of the source's blocks need not begin where those do.
 SMALL_BLOCKS = 16
 
+#: Slabs above that are read in pieces of about so much, if the reader can. Shorter ones cost
+#: more calls than they save, whole slabs of Zarr's chunks 100 MB a worker.
+PIECE_BYTES = 4 << 20
+
 #: Readers that must not be called by two threads at once share this lock: several streams of
 #: one file often stand on one vendor object.
 _one_reader = threading.Lock()
-
-
-class Bands:
-    """Gathers rows into bands: the rows of one line of chunks.
-
-    Parameters
-    ----------
-    hole : Hole
-    """
-
-    def __init__(self, hole: Hole) -> None:
-        self._hole = hole
-        self._n_rows = hole.shape[0]
-        self._rows = hole.plan.chunks[0] if hole.plan.chunks else 0
-        self._open: dict[int, tuple[AnyArray, int]] = {}
-        self._lock = threading.Lock()
-
-    def add(self, start: int, part: AnyArray) -> Iterator[tuple[int, AnyArray]]:
-        """Yield ``(first row, rows)`` of every band that `part` makes whole.
-
-        A band that lies whole in `part` is a view of it; others are gathered and handed to
-        the thread that brought the last of their rows.
-        """
-        if not self._rows:
-            yield start, part
-            return
-        stop = start + len(part)
-        for low in range(start - start % self._rows, stop, self._rows):
-            high = min(low + self._rows, self._n_rows)
-            first, last = max(low, start), min(high, stop)
-            rows = part[first - start : last - start]
-            if first == low and last == high:
-                yield low, rows
-                continue
-            whole = self._gather(low, high, first, rows)
-            if whole is not None:
-                yield low, whole
-
-    def _gather(self, low: int, high: int, first: int, rows: AnyArray) -> AnyArray | None:
-        with self._lock:
-            if low not in self._open:
-                band = np.empty((high - low, *self._hole.shape[1:]), self._hole.dtype)
-                self._open[low] = (band, high - low)
-            band, missing = self._open[low]
-            band[first - low : first - low + len(rows)] = rows
-            self._open[low] = (band, missing - len(rows))
-            return self._open.pop(low)[0] if missing == len(rows) else None
 
 
 @dataclass
@@ -106,6 +71,28 @@ class Member:
         out = scratch.array("part", part.shape, hole.dtype)
         out[...] = part
         return out.reshape(shape)
+
+
+@dataclass
+class Span:
+    """Rows that one worker carries through all steps.
+
+    Parameters
+    ----------
+    start, stop : int
+    pieces : iterator of (int, numpy.ndarray)
+        The rows in order, piece by piece, each with its first row; a piece is valid until the
+        next is asked for.
+    """
+
+    start: int
+    stop: int
+    pieces: Iterator[tuple[int, AnyArray]]
+
+
+#: What becomes of a slab: the member, a chunk's offset, its bytes; of a hole without chunks
+#: the first row and rows as they are.
+Made = tuple["Member", tuple[int, ...], Any]
 
 
 class Feed:
@@ -180,16 +167,18 @@ class Feed:
 
     def worker_bytes(self) -> int:
         """Bytes a worker holds at most while it works on one slab."""
-        slab = min(self.slab_rows, self.n_rows) * self.row_bytes
-        total = slab if self.reader.concurrency == "threads" else 2 * slab
+        piece = min(self.piece_rows, self.n_rows) * self.row_bytes
+        total = piece if self.reader.concurrency == "threads" else 2 * piece
         total += getattr(self.reader, "scratch_bytes", 0)
         parts = scratch = 0
         for member in self.members:
             hole = member.hole
             row = math.prod(hole.shape[1:]) * hole.dtype.itemsize
             if row != self.row_bytes or member.columns is not None:
-                parts = max(parts, min(self.slab_rows, self.n_rows) * row)
+                parts = max(parts, min(self.piece_rows, self.n_rows) * row)
             scratch = max(scratch, chunk_scratch(hole.plan, hole.dtype.itemsize))
+            if hole.plan.chunks and self.piece_rows < min(hole.plan.chunks[0], self.n_rows):
+                total += band_bytes(hole.plan, hole.shape, hole.dtype.itemsize)
             if hole.plan.chunks and self.slab_rows % hole.plan.chunks[0]:
                 total += 2 * band_bytes(hole.plan, hole.shape, hole.dtype.itemsize)
             digest_rows = block_rows(hole.shape, hole.dtype.itemsize)
@@ -197,8 +186,8 @@ class Feed:
                 total += 2 * digest_rows * row
         return total + parts + scratch
 
-    def next(self, scratch: Scratch) -> tuple[int, AnyArray] | None:
-        """Read the next slab: ``(first row, rows)``; None when all are taken.
+    def next(self, scratch: Scratch) -> Span | None:
+        """Claim the next slab; None when all are taken.
 
         Readers that only one thread may call are also asked in order, since going back costs
         a sequential decoder dearly.
@@ -206,14 +195,59 @@ class Feed:
         Raises
         ------
         nwbkit.errors.DamagedInput
-            Where the source returns fewer rows than it was asked for.
+            Where the source returns fewer rows than it was asked for; also while the pieces
+            are gone through.
         """
         if self.reader.concurrency == "threads":
             span = self.take()
-            return None if span is None else (span[0], self.read(*span, scratch))
+            return None if span is None else Span(*span, self._pieces(*span, scratch))
         with _one_reader:
             span = self.take()
-            return None if span is None else (span[0], self.read(*span, scratch))
+            if span is None:
+                return None
+            return Span(*span, iter([(span[0], self.read(*span, scratch))]))
+
+    def _pieces(self, start: int, stop: int, scratch: Scratch) -> Iterator[tuple[int, AnyArray]]:
+        for low in range(start, stop, self.piece_rows):
+            yield low, self.read(low, min(low + self.piece_rows, stop), scratch)
+
+    @property
+    def piece_rows(self) -> int:
+        """Rows that are read at once."""
+        reader = self.reader
+        small = self.slab_rows * self.row_bytes <= MAX_SLAB_BYTES
+        if small or not reader.piecewise or reader.concurrency != "threads":
+            return self.slab_rows
+        rows = floor_power_of_two(PIECE_BYTES // self.row_bytes)
+        block = max(1, reader.block_rows)
+        return min(max(1, rows // block) * block, self.slab_rows)
+
+    def carry(self, span: Span, scratch: Scratch, runs: Sequence[Run | None]) -> Iterator[Made]:
+        """Digest and cut the rows of a slab, and yield what is to be stored.
+
+        Parameters
+        ----------
+        span : Span
+        scratch : Scratch
+            What is yielded may lie in it and is valid until the next.
+        runs : sequence of Run
+            The digest of each member, for these rows; None for members whose rows are wanted
+            as they are, neither digested nor cut.
+        """
+        cutters = [
+            Cutter(m.hole, span.start, span.stop, m.bands, scratch, f"built {number}")
+            for number, m in enumerate(self.members)
+        ]
+        for first, rows in span.pieces:
+            for member, run, cutter in zip(self.members, runs, cutters, strict=True):
+                part = member.cut(rows, scratch)
+                if run is not None:
+                    run.add(part)
+                if run is None or not member.hole.plan.chunks:
+                    yield member, (first,), part
+                    continue
+                for offset, data in cutter.add(first, part):
+                    yield member, offset, data
 
     def close(self) -> None:
         """Give up what reading has opened beside the source."""

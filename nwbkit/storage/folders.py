@@ -13,15 +13,16 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import xxhash
 
+from nwbkit.storage.past import begin_writing
+
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
-_START_WRITING = 2
 
 #: Files that are synced or read at once: what a disk or a file server works on abreast.
 _ABREAST = 8
@@ -57,15 +58,23 @@ def checksum(path: Path) -> str:
     return machine.hexdigest()
 
 
-def store_checksum(folder: Path, jobs: int = 2) -> str:
+def store_checksum(folder: Path, jobs: int = 2, known: Mapping[str, str] | None = None) -> str:
     """The xxh3_128 over path, size and xxh3_128 of every file of a folder, sorted by path.
 
     One line a file: digest, size and path, with a blank between, in UTF-8.
+
+    Parameters
+    ----------
+    folder : Path
+    jobs : int
+    known : mapping of str to str, optional
+        Digests of files that need not be read, by path.
     """
+    known = known or {}
 
     def line(name: str) -> bytes:
         path = folder / name
-        digest = _small(path) or checksum(path)
+        digest = known.get(name) or _small(path) or checksum(path)
         return f"{digest} {path.stat().st_size} ".encode() + os.fsencode(name) + b"\n"
 
     names = sorted(files_of(folder), key=os.fsencode)
@@ -90,12 +99,10 @@ def sync_tree(folder: Path) -> None:
     once for all and not once for each. ``syncfs`` would be one call, and would wait for what
     everybody else on the machine has written.
     """
-    start = getattr(ctypes.CDLL(None), "sync_file_range", None)
     names = list(files_of(folder))
-    if start is not None:
-        for name in names:
-            with _opened(folder / name) as fd:
-                start(fd, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_START_WRITING))
+    for name in names:
+        with _opened(folder / name) as fd:
+            begin_writing(fd)
 
     def durable(path: Path) -> None:
         with _opened(path) as fd:

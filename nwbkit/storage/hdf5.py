@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import threading
@@ -17,6 +16,7 @@ import h5py
 from nwbkit.errors import InternalError, IOFailure
 from nwbkit.storage.codec import AnyArray, Bytes, filters_of
 from nwbkit.storage.holes import Hole
+from nwbkit.storage.past import begin_writing
 from nwbkit.storage.stored import filter_numbers
 
 #: Bytes after which the kernel is asked to begin writing them to the disk.
@@ -36,42 +36,33 @@ def io_failure(path: str | Path, error: OSError, doing: str = "write") -> IOFail
 
 
 class Writeback:
-    """Has the kernel start on dirty pages early, so that the final fsync does not stall.
-
-    `sync_file_range` starts the writing and does not wait for it, unlike fdatasync, which
-    also would hold up other writers of the file. Where there is none, nothing is done.
-    """
+    """Has the kernel start on dirty pages early, so that the final fsync does not stall."""
 
     def __init__(self, path: str | Path) -> None:
-        self._call = getattr(ctypes.CDLL(None), "sync_file_range", None)
-        self._fd = os.open(path, os.O_RDWR) if self._call is not None else -1
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="nwbkit-writeback", daemon=True)
-        if self._call is not None:
-            self._thread.start()
+        self._thread.start()
 
     def start(self) -> None:
         """Ask for what is dirty now."""
         self._wake.set()
 
     def _loop(self) -> None:
-        assert self._call is not None
         while True:
             self._wake.wait()
             self._wake.clear()
             if self._closing:
                 return
-            # offset 0, length 0: to the end of the file; 2: SYNC_FILE_RANGE_WRITE
-            self._call(self._fd, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(2))
+            begin_writing(self._fd)
 
     def close(self) -> None:
         """End the thread."""
-        if self._call is not None:
-            self._closing = True
-            self._wake.set()
-            self._thread.join()
-            os.close(self._fd)
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        os.close(self._fd)
 
 
 class ChunkFile:
@@ -96,6 +87,8 @@ class ChunkFile:
         self._lock = threading.Lock()
         self.stored = 0
         self.lock_wait_s = 0.0
+        #: None: what a file is, is known when HDF5 has closed it.
+        self.sums: dict[str, str] = {}
         self._next_writeback = WRITEBACK_BYTES
 
     def __enter__(self) -> ChunkFile:

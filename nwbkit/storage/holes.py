@@ -17,9 +17,11 @@ from nwbkit.storage.codec import (
     SHUFFLE,
     AnyArray,
     Bytes,
+    Planes,
     Scratch,
     encode,
     filters_of,
+    shuffles,
 )
 from nwbkit.storage.digests import little
 from nwbkit.storage.planning import DatasetPlan, default_plan
@@ -27,6 +29,8 @@ from nwbkit.streams import Array
 
 if TYPE_CHECKING:
     from hdmf.backends.hdf5 import H5DataIO
+
+    from nwbkit.storage.cutting import Builder
 
 
 class Hole:
@@ -79,6 +83,17 @@ class Hole:
             return encode_zarr(block, self.plan, scratch)
         return encode(block, self.plan, scratch)
 
+    def builder(self, scratch: Scratch, name: str) -> Builder:
+        """A chunk whose rows will come piece by piece; it keeps them in `scratch` by `name`."""
+        if self.backend == "zarr":
+            from nwbkit.storage.zarr_codecs import Frames, builds_frames
+
+            if builds_frames(self.plan, self.dtype):
+                return Frames(self.plan, self.dtype, scratch, name)
+        elif shuffles(self.plan, self.dtype):
+            return Planes(self.plan, self.dtype, scratch, name)
+        return _Rows(self, scratch, name)
+
     @property
     def placeholder(self) -> Any:
         """What pynwb is given as ``data=``: a dataset of this shape without values."""
@@ -117,6 +132,29 @@ class Hole:
     @path.setter
     def path(self, value: str) -> None:
         self._path = value
+
+
+class _Rows:
+    """A chunk that is gathered as it is, and encoded when it is whole."""
+
+    def __init__(self, hole: Hole, scratch: Scratch, name: str) -> None:
+        self._hole, self._scratch = hole, scratch
+        self._rows = scratch.array(name, hole.plan.chunks, hole.dtype)
+        self._at = 0
+
+    def add(self, rows: AnyArray) -> None:
+        """Take in the next rows."""
+        part = self._rows[self._at : self._at + len(rows)]
+        self._at += len(rows)
+        if rows.shape != part.shape:
+            part[...] = np.zeros((), part.dtype)
+            part = part[(slice(None), *(slice(0, n) for n in rows.shape[1:]))]
+        part[...] = rows
+
+    def finish(self) -> Bytes:
+        """The stored bytes."""
+        self._rows[self._at :] = np.zeros((), self._rows.dtype)
+        return self._hole.encode(self._rows, self._scratch)
 
 
 def _filter_settings(plan: DatasetPlan, dtype: np.dtype[Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from nwbkit.errors import InternalError, IOFailure
 from nwbkit.storage.codec import AnyArray, Bytes, Scratch, decode, encode
 from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import BlockDigester, DatasetDigest, canonical_dtype
-from nwbkit.storage.feeds import Feed, Member, feeds
+from nwbkit.storage.feeds import Feed, Member, Span, feeds
 from nwbkit.storage.holes import Hole
 from nwbkit.storage.ledger import Ledger, Noting
 from nwbkit.storage.packs import PackWriter, Piece, Slab
@@ -33,7 +33,6 @@ from nwbkit.storage.pipeline import (
     Progress,
     Reporter,
     Sink,
-    chunks_of,
     fill_into,
     n_workers,
 )
@@ -167,52 +166,56 @@ def _fill(layout: Layout, writer: PackWriter, crew: Crew, report: Reporter) -> N
     scratch = Scratch()
     for number, feed in enumerate(layout.feeds):
         while not crew.stopping:
-            slab = feed.next(scratch)
-            if slab is None:
+            span = feed.next(scratch)
+            if span is None:
                 break
-            start, rows = slab
-            stop = start + len(rows)
             pieces: list[Piece] = []
-            blocks: dict[int, list[str]] = {}
-            for member, offset, data, digests in _encoded(layout, feed, start, rows, scratch):
+            digesters = _digesters(layout, feed, span)
+            for member, offset, data in _encoded(feed, span, digesters, scratch):
                 if crew.stop.is_set():
                     return
                 hole = layout.number(member.hole)
-                blocks.update({} if digests is None else {hole: digests})
-                if data is not None:
-                    kept = layout.keeps_rows(feed, member)
-                    pieces.append(writer.append(hole, offset, data, rows=kept))
-            writer.commit(Slab(number, start, stop, tuple(pieces), blocks))
-            report((stop - start) * feed.row_bytes)
+                rows = layout.keeps_rows(feed, member)
+                pieces.append(writer.append(hole, offset, data, rows=rows))
+            blocks = {
+                layout.number(m.hole): list(d.result().blocks)
+                for m, d in zip(feed.members, digesters, strict=True)
+                if d is not None
+            }
+            writer.commit(Slab(number, span.start, span.stop, tuple(pieces), blocks))
+            report((span.stop - span.start) * feed.row_bytes)
+
+
+def _digesters(layout: Layout, feed: Feed, span: Span) -> list[BlockDigester | None]:
+    """A digest of these rows for each member; None of those that are kept as rows."""
+    return [
+        None
+        if layout.keeps_rows(feed, m)
+        else BlockDigester((span.stop - span.start, *m.hole.shape[1:]), m.hole.dtype)
+        for m in feed.members
+    ]
 
 
 def _encoded(
-    layout: Layout, feed: Feed, start: int, rows: AnyArray, scratch: Scratch
-) -> Iterator[tuple[Member, tuple[int, ...], Bytes | None, list[str] | None]]:
-    """What a slab becomes: ``(member, offset, data or None, digests or None)``."""
-    for member in feed.members:
-        part = member.cut(rows, scratch)
-        if layout.keeps_rows(feed, member):
-            kept = encode(part, replace(_ROWS, chunks=part.shape), scratch)
-            yield member, (start,), kept, None
-        else:
-            yield member, (), None, _digests(part)
-            for offset, data in _chunks(member.hole, start, part, scratch):
-                yield member, offset, data, None
-
-
-def _digests(part: AnyArray) -> list[str]:
-    digester = BlockDigester(part.shape, part.dtype)
-    digester.add(0, part)
-    return list(digester.result().blocks)
-
-
-def _chunks(
-    hole: Hole, start: int, part: AnyArray, scratch: Scratch
-) -> Iterator[tuple[tuple[int, ...], Bytes]]:
-    step = hole.plan.chunks[0]
-    for low in range(0, len(part), step):
-        yield from chunks_of(hole, start + low, part[low : low + step], scratch)
+    feed: Feed, span: Span, digesters: Sequence[BlockDigester | None], scratch: Scratch
+) -> Iterator[tuple[Member, tuple[int, ...], Bytes]]:
+    """What a slab becomes, piece by piece; of members that are kept as rows all of them."""
+    n_rows = span.stop - span.start
+    kept: dict[int, AnyArray] = {}
+    runs = [d.run(0, n_rows) if d is not None else None for d in digesters]
+    for member, offset, data in feed.carry(span, scratch, runs):
+        number = feed.members.index(member)
+        if runs[number] is not None:
+            yield member, offset, data
+            continue
+        if number not in kept:
+            shape = (n_rows, *member.hole.shape[1:])
+            kept[number] = scratch.array(f"kept {number}", shape, member.hole.dtype)
+        first = offset[0] - span.start
+        kept[number][first : first + len(data)] = data
+    for number, rows in kept.items():
+        packed = encode(rows, replace(_ROWS, chunks=rows.shape), scratch)
+        yield feed.members[number], (span.start,), packed
 
 
 class Joined:
@@ -292,6 +295,7 @@ class Joined:
             {**self._digests(), **rest},
             Measured(seconds, raw, sink.stored, crew.size, sink.lock_wait_s),
             ledger,
+            sink.sums,
         )
 
     def _copy(

@@ -118,3 +118,8 @@ class Noting:
     def stored(self) -> int:
         """As of :class:`Sink`."""
         return self.sink.stored
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """As of :class:`Sink`."""
+        return self.sink.sums

@@ -12,7 +12,7 @@ import itertools
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,7 @@ from nwbkit.errors import UsageError
 from nwbkit.storage.codec import AnyArray, Bytes, Scratch
 from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import DatasetDigest
-from nwbkit.storage.feeds import Feed, Member, feeds
+from nwbkit.storage.feeds import Feed, feeds
 from nwbkit.storage.holes import Hole
 from nwbkit.storage.ledger import Ledger, Noting
 from nwbkit.storage.planning import refuse_memory
@@ -45,6 +45,10 @@ class Sink(Protocol):
     @property
     def stored(self) -> int:
         """Bytes stored so far."""
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """Digests of files that are finished and need not be read for the output's checksum."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,14 @@ class Filled:
     measured : Measured
     ledger : Ledger
         The encoded chunks.
+    sums : mapping of str to str
+        As of :class:`Sink`.
     """
 
     digests: dict[str, DatasetDigest]
     measured: Measured
     ledger: Ledger
+    sums: Mapping[str, str]
 
 
 class Reporter:
@@ -245,12 +252,13 @@ class Filling:
                 report=self._report,
                 cancel=self._cancel,
             )
-            stored, waited = sink.stored, sink.lock_wait_s
+            stored, waited, sums = sink.stored, sink.lock_wait_s, sink.sums
         digests.update(_digests(self._feeds))
         raw = sum(hole.nbytes for hole in holes)
         seconds = time.perf_counter() - self._began
         workers = max(self._crew.size if self._feeds else 0, self._report.workers)
-        return Filled(digests, Measured(seconds, raw, stored, workers, waited), self._ledger)
+        measured = Measured(seconds, raw, stored, workers, waited)
+        return Filled(digests, measured, self._ledger, sums)
 
 
 class Relay:
@@ -327,61 +335,28 @@ class Relay:
         """As of :class:`Sink`."""
         return self._sink.stored if self._sink is not None else 0
 
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """As of :class:`Sink`."""
+        return self._sink.sums if self._sink is not None else {}
+
 
 def _work(work: Sequence[Feed], sink: Sink, crew: Crew, report: Reporter) -> None:
     scratch = Scratch()
     for feed in work:
         while not crew.stopping:
-            slab = feed.next(scratch)
-            if slab is None:
+            span = feed.next(scratch)
+            if span is None:
                 break
-            first, rows = slab
-            for member in feed.members:
-                part = member.cut(rows, scratch)
-                member.digester.add(first, part)
-                for start, band in member.bands.add(first, part):
-                    _store(member, start, band, sink, crew, scratch)
+            runs = [m.digester.run(span.start, span.stop) for m in feed.members]
+            for member, offset, data in feed.carry(span, scratch, runs):
+                if member.hole.plan.chunks:
+                    sink.put(member.hole, offset, data)
+                else:
+                    sink.put_rows(member.hole, offset[0], data)
                 if crew.stop.is_set():
                     return
-            report(len(rows) * feed.row_bytes)
-
-
-def _store(
-    member: Member, start: int, band: AnyArray, sink: Sink, crew: Crew, scratch: Scratch
-) -> None:
-    hole = member.hole
-    if not hole.plan.chunks:
-        sink.put_rows(hole, start, band)
-        return
-    for offset, data in chunks_of(hole, start, band, scratch):
-        sink.put(hole, offset, data)
-        if crew.stopping:
-            return
-
-
-def chunks_of(
-    hole: Hole, start: int, band: AnyArray, scratch: Scratch
-) -> Iterator[tuple[tuple[int, ...], Bytes]]:
-    """Encode a band: ``(offset, stored bytes)`` of each of its chunks.
-
-    Parameters
-    ----------
-    hole : Hole
-        With chunks.
-    start : int
-        First row of the band.
-    band : numpy.ndarray
-        The rows of one line of chunks; fewer at the end of the dataset.
-    scratch : Scratch
-        What is yielded may lie in it and is valid until the next chunk.
-    """
-    steps = [range(0, n, c) for n, c in zip(hole.shape[1:], hole.plan.chunks[1:], strict=True)]
-    for corner in itertools.product(*steps):
-        inside = tuple(
-            slice(low, low + c) for low, c in zip(corner, hole.plan.chunks[1:], strict=True)
-        )
-        block = band[(slice(None), *inside)]
-        yield (start, *corner), hole.encode(block, scratch)
+            report((span.stop - span.start) * feed.row_bytes)
 
 
 def fill_into(

@@ -280,7 +280,7 @@ def chunks_of(
         axis = rest.index(max(rest))
         rest[axis] = math.ceil(rest[axis] / 2)
     row = math.prod(rest) * itemsize
-    rows = _floor_power_of_two(target // row)
+    rows = floor_power_of_two(target // row)
     if at_least and rows * row < target:
         rows *= 2
     return (min(rows, shape[0]), *rest)
@@ -295,10 +295,11 @@ def block_rows(shape: Sequence[int], itemsize: int) -> int:
     row = math.prod(shape[1:]) * itemsize
     if row == 0:
         return 1 << 22
-    return _floor_power_of_two((4 << 20) // row)
+    return floor_power_of_two((4 << 20) // row)
 
 
-def _floor_power_of_two(n: int) -> int:
+def floor_power_of_two(n: int) -> int:
+    """The largest power of two up to `n`; 1 below that."""
     return 1 << (n.bit_length() - 1) if n >= 1 else 1
 
 

@@ -94,10 +94,9 @@ class StoredRows(Array):
     def _made(
         cls, array: Array, dataset: h5py.Dataset, filters: tuple[int, ...]
     ) -> StoredRows | None:
-        block = array.block_rows
-        if dataset.chunks:
-            block = dataset.chunks[0]
-        self = cls(**_like(array, concurrency="threads", block_rows=block))
+        block = dataset.chunks[0] if dataset.chunks else array.block_rows
+        whole = not dataset.chunks
+        self = cls(**_like(array, concurrency="threads", block_rows=block, piecewise=whole))
         self._filters, self._chunks, self._full = filters, dataset.chunks, dataset.shape
         self._fill, self._scratch = dataset.fillvalue, threading.local()
         self.scratch_bytes = 0
@@ -189,7 +188,7 @@ class ProcessRows(Array):
     """
 
     def __init__(self, array: Array, reopen: Callable[[], Array]) -> None:
-        super().__init__(**_like(array, concurrency="threads"))
+        super().__init__(**_like(array, concurrency="threads", piecewise=False))
         self._reopen = reopen
         self._mine = threading.local()
         self._all: list[_Helper] = []

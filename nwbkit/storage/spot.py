@@ -108,8 +108,8 @@ def _opened(path: Path, report: Reporter) -> Iterator[Reading]:
             from nwbkit.storage.zarr_prove import StoreReading
             from nwbkit.zarrs.tree import File
 
-            with File(path) as store:
-                yield StoreReading(store, ZarrNames(store), report)
+            with File(path) as store, StoreReading(store, ZarrNames(store), report) as reading:
+                yield reading
             return
         fd = os.open(path, os.O_RDONLY)
         try:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 from nwbkit.errors import InternalError
 from nwbkit.storage.codec import AnyArray, Bytes
 from nwbkit.storage.hdf5 import io_failure
 from nwbkit.storage.heap import ZARR_CHUNK, keep_heap
+from nwbkit.storage.past import begin_writing, give_back
 from nwbkit.storage.zarr_codecs import array_metadata
 from nwbkit.zarrs.tree import CONSOLIDATED
 
 if TYPE_CHECKING:
     from nwbkit.storage.holes import Hole
+
+#: Files stay open, and in the page cache, until so much more has been written.
+RECENT_BYTES = 64 << 20
+RECENT_FILES = 64
 
 _METADATA = (".zarray", ".zattrs", ".zgroup")
 
@@ -142,7 +149,10 @@ class ChunkFolder:
         self._lock = threading.Lock()
         self.stored = 0
         self.lock_wait_s = 0.0
-        self._writeback = getattr(ctypes.CDLL(None), "sync_file_range", None)
+        #: Digests of the chunks' files, by path: they need not be read for the store's.
+        self.sums: dict[str, str] = {}
+        self._root = f"{os.fspath(self._path)}/"
+        self._recent: deque[tuple[int, int]] = deque()
 
     def __enter__(self) -> ChunkFolder:
         keep_heap(ZARR_CHUNK)
@@ -176,15 +186,30 @@ class ChunkFolder:
                 left = memoryview(data).cast("B")
                 while left:
                     left = left[os.write(fd, left) :]
-                if self._writeback is not None:
-                    # has the kernel begin now, so that the fsync at the end does not stall
-                    self._writeback(fd, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(2))
-            finally:
+                # has the kernel begin now, so that the fsync at the end does not stall
+                begin_writing(fd)
+            except BaseException:
                 os.close(fd)
+                raise
         except OSError as error:
             raise io_failure(self._path, error) from error
+        digest = xxhash.xxh3_128_hexdigest(data)
         with self._lock:
             self.stored += len(data)
+            self.sums[path[len(self._root) :]] = digest
+            self._recent.append((fd, len(data)))
+        self._settle(RECENT_BYTES)
+
+    def _settle(self, keep: int) -> None:
+        """Close the files written first, until `keep` bytes are open, and give back their pages."""
+        while True:
+            with self._lock:
+                held = sum(size for _, size in self._recent)
+                if held <= keep and len(self._recent) <= RECENT_FILES:
+                    return
+                fd, _ = self._recent.popleft()
+            give_back(fd)
+            os.close(fd)
 
     def __exit__(
         self,
@@ -192,6 +217,7 @@ class ChunkFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._settle(0)
         if kind is None:
             try:
                 (self._path / CONSOLIDATED).write_bytes(consolidated(self._path))

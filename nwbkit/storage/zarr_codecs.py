@@ -11,6 +11,7 @@ neighbours share their high byte, pack better with bytes shuffled (3.2 for 2.7).
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from nwbkit.zarrs.blosc import (
     BLOCK_BYTES,
     BYTE_SHUFFLE,
     NO_SHUFFLE,
+    Blocks,
     seal,
     sealed_blosc,
 )
@@ -113,6 +115,74 @@ def encode(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
 
         raw = memoryview(Fletcher32().encode(np.frombuffer(raw, np.uint8))).cast("B")
     return _pack(raw, plan, block.dtype.itemsize)
+
+
+def builds_frames(plan: DatasetPlan, dtype: np.dtype[Any]) -> bool:
+    """Whether chunks of this plan are packed block by block as their rows come."""
+    return plan.codec == "blosc-zstd" and math.prod(plan.chunks) * dtype.itemsize > BLOCK_BYTES
+
+
+class Frames:
+    """A chunk that is packed as its rows come; a :class:`nwbkit.storage.cutting.Builder`.
+
+    Parameters
+    ----------
+    plan : DatasetPlan
+        One that :func:`builds_frames`.
+    dtype : numpy.dtype
+    scratch : Scratch
+    name : str
+        Of the buffer that gathers a block.
+    """
+
+    def __init__(
+        self, plan: DatasetPlan, dtype: np.dtype[Any], scratch: Scratch, name: str
+    ) -> None:
+        self._chunks, self._dtype = plan.chunks, dtype
+        self._row = math.prod(plan.chunks[1:]) * dtype.itemsize
+        self._blocks = Blocks(self._row * plan.chunks[0], dtype, plan.effort, shuffle_of(plan))
+        # a block, and what may come at once while it is not whole
+        room = self._blocks.size + max(self._blocks.size, self._row)
+        self._buffer = scratch.array(name, (room,), np.uint8)
+        self._held = 0
+        self._rows = 0
+
+    def add(self, rows: AnyArray) -> None:
+        """Take in the next rows."""
+        # rows at a time that end a block, so that what is held stays short
+        step = max(1, self._blocks.size // self._row)
+        for low in range(0, len(rows), step):
+            self._take(rows[low : low + step])
+
+    def _take(self, rows: AnyArray) -> None:
+        size = len(rows) * self._row
+        place = self._buffer[self._held : self._held + size].view(self._dtype)
+        place = place.reshape(len(rows), *self._chunks[1:])
+        if rows.shape != place.shape:
+            place[...] = np.zeros((), place.dtype)
+            place = place[(slice(None), *(slice(0, n) for n in rows.shape[1:]))]
+        np.copyto(place, rows)
+        self._rows += len(rows)
+        self._pack(self._held + size)
+
+    def _pack(self, held: int) -> None:
+        buffer, block, at = self._buffer, self._blocks.size, 0
+        while held - at >= block:
+            self._blocks.add(buffer[at : at + block])
+            at += block
+        if at:
+            buffer[: held - at] = buffer[at:held].copy()
+        self._held = held - at
+
+    def finish(self) -> Bytes:
+        """The stored bytes."""
+        while self._rows < self._chunks[0]:
+            step = max(1, self._blocks.size // self._row)
+            missing = min(step, self._chunks[0] - self._rows)
+            self._take(np.zeros((missing, *self._chunks[1:]), self._dtype))
+        if self._held:
+            self._blocks.add(self._buffer[: self._held])
+        return self._blocks.finish()
 
 
 def _contiguous(block: AnyArray, scratch: Scratch) -> AnyArray:

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,18 @@ import numpy as np
 
 from nwbkit.errors import DamagedInput, IOFailure
 from nwbkit.storage.codec import AnyArray, Bytes, Scratch, Undecodable
+from nwbkit.storage.content import Names
 from nwbkit.storage.digests import BlockDigester
+from nwbkit.storage.past import read_file
 from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.prove import Chunked, Decoded, Reading, run
 from nwbkit.storage.values import is_plain
 from nwbkit.storage.zarr_content import ZarrNames
 from nwbkit.zarrs.blosc import ChunkError, need_numcodecs
 from nwbkit.zarrs.tree import CONSOLIDATED, Dataset, File, TreeError
+
+#: Files read ahead at once, at most.
+_READERS = 8
 
 #: Checksums that some codecs keep behind the values of a chunk.
 _MARGIN = 16
@@ -43,7 +49,21 @@ def _array(data: Chunked) -> Dataset:
 
 
 class StoreReading(Reading):
-    """One pass over a store."""
+    """One pass over a store; a context manager.
+
+    While a chunk is decoded, the next one abreast is being read.
+    """
+
+    def __init__(self, file: Any, names: Names, report: Reporter) -> None:
+        super().__init__(file, names, report)
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="nwbkit-ahead")
+        self._mine = threading.local()
+
+    def __enter__(self) -> StoreReading:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     def chunked(self, path: str) -> Chunked | None:
         """What is needed to decode an array of numbers; None for all else."""
@@ -62,31 +82,62 @@ class StoreReading(Reading):
         ------
         Undecodable
         """
-        dataset = _array(data)
-        index = tuple(o // c for o, c in zip(offset, data.chunks, strict=True))
-        out = scratch.array("unpacked", (dataset.chain.size + _MARGIN,), np.uint8)
+        chain, path = _array(data).chain, _chunk_path(data, offset)
+        stored = self.load(data, offset, scratch)
+        following = _next_abreast(data, offset)
+        if following is not None:
+            self._begin(_chunk_path(data, following), scratch)
+        out = scratch.array("unpacked", (chain.size + _MARGIN,), np.uint8)
         try:
-            return dataset.read_chunk(index, out)
+            return chain.decode(stored, out)
         except ChunkError as error:
-            raise Undecodable(str(error)) from None
-        except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            name = dataset.chunk_path(index).name
-            raise Undecodable(f"file '{name}' cannot be read: {reason}") from None
+            raise Undecodable(f"file '{path.name}': {error}") from None
 
-    def load(self, data: Chunked, offset: tuple[int, ...], scratch: Scratch) -> Bytes | None:
+    def _begin(self, path: Path, scratch: Scratch) -> Future[memoryview]:
+        """Have a file read into the buffer that the one in use does not lie in."""
+        mine = self._mine
+        mine.turn = 1 - getattr(mine, "turn", 0)
+        mine.path = path
+        mine.future = self._pool.submit(read_file, path, scratch, f"stored {mine.turn}")
+        future: Future[memoryview] = mine.future
+        return future
+
+    def load(self, data: Chunked, offset: tuple[int, ...], scratch: Scratch) -> Bytes:
         """The file of one chunk.
 
         Raises
         ------
         Undecodable
         """
-        index = tuple(o // c for o, c in zip(offset, data.chunks, strict=True))
-        path = _array(data).chunk_path(index)
+        path = _chunk_path(data, offset)
+        begun: Future[memoryview] | None = getattr(self._mine, "future", None)
+        self._mine.future = None
+        if begun is not None and self._mine.path != path:
+            wait([begun])  # it has a buffer that is about to be used
+            begun = None
         try:
-            return path.read_bytes()
+            return (begun or self._begin(path, scratch)).result()
+        except FileNotFoundError:
+            raise Undecodable(f"file '{path.name}' is missing") from None
         except OSError as error:
-            raise Undecodable(f"file '{path.name}' cannot be read: {error.strerror}") from None
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise Undecodable(f"file '{path.name}' cannot be read: {reason}") from None
+
+
+def _chunk_path(data: Chunked, offset: tuple[int, ...]) -> Path:
+    index = tuple(o // c for o, c in zip(offset, data.chunks, strict=True))
+    return _array(data).chunk_path(index)
+
+
+def _next_abreast(data: Chunked, offset: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The chunk behind `offset` in the same rows; None of the last."""
+    following = list(offset)
+    for axis in reversed(range(1, len(offset))):
+        following[axis] += data.chunks[axis]
+        if following[axis] < data.shape[axis]:
+            return tuple(following)
+        following[axis] = 0
+    return None
 
 
 def decode_store(
@@ -108,8 +159,10 @@ def decode_store(
     """
     need_numcodecs()
     try:
-        with File(path) as file:
-            reading = StoreReading(file, ZarrNames(file), Reporter(progress))
+        with (
+            File(path) as file,
+            StoreReading(file, ZarrNames(file), Reporter(progress)) as reading,
+        ):
             run(reading, wanted, jobs, max_memory, cancel)
     except TreeError as error:
         raise DamagedInput(f"cannot read '{path}' as Zarr: {error}") from error

@@ -92,6 +92,9 @@ class Array(Stream):
     block_rows : int
         Rows that the source can only read together (a record, a strip, a chunk): stretches
         that begin and end at multiples of it are cheapest. 0 where any stretch will do.
+    piecewise : bool
+        Whether stretches of a megabyte cost no more a byte than long ones, so that rows can be
+        digested and encoded while they are still in the core's cache.
     concurrency : {"threads", "hdf5", "process", "serial"}
     group : hashable, optional
         Streams of equal `group` are cut from the same rows of the same files; reading
@@ -131,6 +134,7 @@ class Array(Stream):
     channel_names: tuple[str, ...] = ()
     electrodes: tuple[Electrode, ...] | None = None
     block_rows: int = 0
+    piecewise: bool = False
     concurrency: Concurrency = "threads"
     group: Hashable | None = None
     parent: Array | None = None

@@ -42,6 +42,8 @@ class Turned(Array):
         values["shape"] = (frames, width, height, *planes)
         # what the base is cut from has other axes: it is asked for its own rows instead
         values.update(group=None, parent=None, columns=None, hdf5=None)
+        # the base is read in pieces as it is
+        values["piecewise"] = base.concurrency == "threads"
         if base.reopen is not None:
             values["reopen"] = functools.partial(_turned_again, base.reopen)
         super().__init__(**values)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,22 +76,95 @@ def sealed_blosc(values: AnyArray, level: int, shuffle: int) -> bytes:
 
 def seal(data: bytes) -> bytes:
     """Give each zstd frame of a blosc buffer its checksum."""
-    version, packer, flags, itemsize, nbytes, blocksize, _ = _HEADER.unpack_from(data)
+    head = _HEADER.unpack_from(data)
+    _, _, flags, itemsize, nbytes, blocksize, _ = head
     if flags & _MEMCPYED:  # blosc gave up and keeps the bytes as they are, unchecked
         return _stored(data[16:], itemsize)
     starts = _starts(data, nbytes, blocksize)
     ends = dict(zip(sorted(starts), [*sorted(starts)[1:], len(data)], strict=True))
-    at = 16 + 4 * len(starts)
-    places, pieces = [], []
-    for index, start in enumerate(starts):
+    return _joined(
+        head,
+        nbytes,
+        [
+            _block(data, start, ends[start], min(blocksize, nbytes - index * blocksize))
+            for index, start in enumerate(starts)
+        ],
+    )
+
+
+def _joined(head: tuple[int, ...], nbytes: int, blocks: Sequence[list[Bytes]]) -> bytes:
+    """A buffer of sealed blocks, each in pieces; `head` as of any buffer packed like them."""
+    version, packer, flags, itemsize, _, blocksize, _ = head
+    at = 16 + 4 * len(blocks)
+    places = []
+    for pieces in blocks:
         places.append(at)
-        size = min(blocksize, nbytes - index * blocksize)
-        for frame in _frames(data, start, ends[start], size):
-            length = sum(map(len, frame))
-            pieces += [struct.pack("<I", length), *frame]
-            at += 4 + length
-    head = _HEADER.pack(version, packer, flags, itemsize, nbytes, blocksize, at)
-    return b"".join([head, struct.pack(f"<{len(places)}I", *places), *pieces])
+        at += sum(map(len, pieces))
+    made = _HEADER.pack(version, packer, flags, itemsize, nbytes, blocksize, at)
+    return b"".join(
+        [made, struct.pack(f"<{len(places)}I", *places), *itertools.chain.from_iterable(blocks)]
+    )
+
+
+def _block(data: bytes, start: int, end: int, size: int) -> list[Bytes]:
+    """One block, sealed, in pieces that are copied once."""
+    pieces: list[Bytes] = []
+    for frame in _frames(data, start, end, size):
+        pieces += [struct.pack("<I", sum(map(len, frame))), *frame]
+    return pieces
+
+
+class Blocks:
+    """A sealed buffer whose values come block by block; byte for byte what all at once gives.
+
+    Parameters
+    ----------
+    nbytes : int
+        Of all values; more than one block.
+    dtype : numpy.dtype
+        Of the items that are shuffled.
+    level, shuffle : int
+        As of :func:`sealed_blosc`.
+    """
+
+    def __init__(self, nbytes: int, dtype: np.dtype[Any], level: int, shuffle: int) -> None:
+        self.nbytes, self._dtype = nbytes, dtype
+        self._level, self._shuffle = level, shuffle
+        #: Bytes of a block; blosc cuts what it is asked for down to whole items.
+        self.size = BLOCK_BYTES // dtype.itemsize * dtype.itemsize
+        self._head: tuple[int, ...] | None = None
+        self._blocks: list[list[Bytes]] = []
+
+    def add(self, values: AnyArray) -> None:
+        """Pack one block: bytes, fewer than :attr:`size` only at the end."""
+        items = values.view(self._dtype)
+        data = self._packed(items) if values.nbytes == self.size else b""
+        if not data or data[2] & _MEMCPYED:
+            # What does not pack, and a shorter last block, are made as in a longer buffer
+            before = np.zeros(self.size // self._dtype.itemsize, self._dtype)
+            data = self._packed(np.concatenate([before, items]))
+            start, end = _starts(data, self.size + values.nbytes, self.size)[1], len(data)
+        else:
+            start, end = 20, len(data)
+        self._head = self._head or _HEADER.unpack_from(data)
+        self._blocks.append(_block(data, start, end, values.nbytes))
+
+    def _packed(self, items: AnyArray) -> bytes:
+        from numcodecs import blosc
+
+        return bytes(blosc.compress(items, b"zstd", self._level, self._shuffle, BLOCK_BYTES))
+
+    def finish(self) -> bytes:
+        """The buffer."""
+        assert self._head is not None
+        data = _joined(self._head, self.nbytes, self._blocks)
+        if not _all_raw(data):
+            return data
+        from numcodecs import blosc
+
+        # nothing packed: as all at once, the values are kept without being shuffled
+        whole = np.frombuffer(blosc.decompress(data), self._dtype)
+        return sealed_blosc(whole, self._level, self._shuffle)
 
 
 def _frames(data: bytes, start: int, end: int, size: int) -> Iterator[list[Bytes]]:

@@ -155,8 +155,8 @@ def test_slabs_are_whole_chunks_where_the_source_allows_it(tmp_path, monkeypatch
     source = Memory(values, block_rows=block_rows)
     each = hole(values.shape, "<i2", source=source, key="a/b")
     path = skeleton(tmp_path / "f.h5", [each])
-    for kind in ("feeds.Bands", "digests.BlockDigester"):
-        monkeypatch.setattr(f"nwbkit.storage.{kind}._gather", None)
+    for name in ("cutting.Bands.gather", "digests.BlockDigester._gather"):
+        monkeypatch.setattr(f"nwbkit.storage.{name}", None)
     fill(path, [each], jobs=2, max_memory=1 << 28)
     assert all(start % each.plan.chunks[0] == 0 for start in source.starts)
 

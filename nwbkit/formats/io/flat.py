@@ -128,6 +128,7 @@ class FlatArray(Array):
     """
 
     files: tuple[FlatFile, ...]
+    piecewise: bool = True
     _starts: list[int] = field(init=False, repr=False)
     _open: _OpenFiles = field(init=False, repr=False)
 

@@ -1,0 +1,117 @@
+"""Writing and reading files past the page cache, where the disk keeps up.
+
+The chunks of a Zarr store are written once and read once more, by the proof. Kept in the page
+cache they would push out what others on the machine need, the sources first; and on virtual
+machines that give free memory back to their host, every new page of the cache has to be
+fetched from there (up to 3 s a GB was measured). So a chunk's pages are given back when the
+disk has it, and a file that is no longer in memory is read straight from the disk: the proof
+holds what the disk returns against what was meant. Where the disk is slower than the fill,
+pages are not written yet when they would be given back; they stay, and are read from memory.
+
+An HDF5 file stays in the page cache: it is read twice more, by proof and checksum.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from nwbkit.storage.codec import Scratch
+from nwbkit.storage.digests import flat_bytes
+
+#: Where reads past the page cache begin and end, in the file and in memory.
+PAGE = 4096
+
+_LIBC = ctypes.CDLL(None)
+_sync_range: Callable[..., int] | None = getattr(_LIBC, "sync_file_range", None)
+_mincore: Callable[..., int] | None = getattr(_LIBC, "mincore", None)
+_SYNC_WRITE = 2
+
+#: What file systems say that cannot read past the cache.
+_UNABLE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+def begin_writing(fd: int) -> None:
+    """Have the kernel start on a file's dirty pages, without waiting for it.
+
+    `sync_file_range` does so, unlike fdatasync, which also would hold up other writers of the
+    file. Where there is none, nothing is done.
+    """
+    if _sync_range is not None:
+        _sync_range(fd, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_WRITE))
+
+
+def give_back(fd: int) -> None:
+    """Give back the pages of a file that are on the disk already."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read_file(path: Path, scratch: Scratch, name: str) -> memoryview:
+    """The bytes of a file: from memory if all is there, else from the disk.
+
+    Parameters
+    ----------
+    path : Path
+    scratch : Scratch
+        Holds them by `name`, until that is used again.
+    name : str
+
+    Raises
+    ------
+    OSError
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(fd).st_size
+        whole = -(-size // PAGE) * PAGE
+        raw = scratch.array(name, (whole + PAGE,), np.uint8)
+        at = -raw.ctypes.data % PAGE
+        room = flat_bytes(raw[at : at + whole])
+        got = 0 if in_memory(fd, size) else min(size, _from_disk(fd, room))
+        while got < size:
+            n = os.preadv(fd, [room[got:size]], got)
+            if n == 0:
+                break
+            got += n
+        return room[:got]
+    finally:
+        os.close(fd)
+
+
+def in_memory(fd: int, size: int) -> bool:
+    """Whether all of a file is in the page cache; True where nobody can tell."""
+    if _mincore is None or not size or not hasattr(os, "O_DIRECT"):
+        return True
+    try:
+        # writable, since a ctypes pointer can be had of nothing else; nothing touches it
+        with mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE) as pages:
+            start = ctypes.c_char.from_buffer(pages)
+            found = np.zeros(-(-size // mmap.PAGESIZE), np.uint8)
+            to = ctypes.c_void_p(found.ctypes.data)
+            failed = _mincore(ctypes.byref(start), ctypes.c_size_t(size), to)
+            del start
+    except (OSError, ValueError):
+        return True
+    return bool(failed) or bool((found & 1).all())
+
+
+def _from_disk(fd: int, room: memoryview) -> int:
+    """Read past the page cache; how many bytes came, 0 where that cannot be done here."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT)
+        return os.preadv(fd, [room], 0)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
+        return 0
+    finally:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags)
