@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from nwbkit.documents.conversion import DatasetRecord
     from nwbkit.storage.digests import DatasetDigest
+    from nwbkit.storage.stored import ReadInto
 
 
 def digest_of(record: DatasetRecord) -> DatasetDigest:
@@ -37,8 +38,11 @@ def check_arrays(
     jobs: int,
     max_memory: int,
     progress: Callable[[int], None] | None = None,
+    read: ReadInto | None = None,
 ) -> tuple[dict[str, str], dict[str, DatasetDigest]]:
     """Decode every chunk of the datasets in `digests` (None: of all) and compare.
+
+    `read` as of :func:`nwbkit.storage.prove.decode_digests`.
 
     Returns
     -------
@@ -55,6 +59,7 @@ def check_arrays(
         jobs=jobs,
         max_memory=max_memory,
         progress=progress,
+        read=read,
     )
     problems = {name: str(problem) for name, problem in proof.problems.items()}
     for name, expected in (digests or {}).items():

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from nwbkit.storage.pipeline import Filled
     from nwbkit.storage.publish import Publication
     from nwbkit.storage.repacking.equal import Contents
+    from nwbkit.storage.sealing import Sweep
     from nwbkit.writing import Done, ProgressFactory
 
 
@@ -149,10 +149,12 @@ def _published(work: Repack, progress: ProgressFactory) -> ConversionDocument:
 
 
 def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDocument:
-    from nwbkit.storage.publish import output_size, seal
+    from nwbkit.storage.publish import output_size
+    from nwbkit.storage.sealing import Sealing
 
     request = work.request
-    with ThreadPoolExecutor(1) as aside, progress("repacking", 0) as done:
+    name = work.out.name if request.checksum else None
+    with progress("repacking", 0) as done:
         passes = 1 + (request.prove == "full")
         done.expect(sum(h.nbytes for h in work.layout.holes) * passes)
         began = time.perf_counter()
@@ -161,12 +163,12 @@ def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDoc
         began = time.perf_counter()
         filled = _fill(work, part, done)
         work.measured["fill_s"] = round(time.perf_counter() - began, 3)
-        name = work.out.name if request.checksum else None
-        sealed = aside.submit(seal, part, sums_as=name, known=filled.sums)
-        began = time.perf_counter()
-        content, objects = _prove(work, part, filled, done)
-        work.measured["prove_s"] = round(time.perf_counter() - began, 3)
-        checksum, work.sums = sealed.result()
+        sweep = request.prove == "full"
+        with Sealing(part, sums_as=name, known=filled.sums, sweep=sweep) as sealing:
+            began = time.perf_counter()
+            content, objects = _prove(work, part, filled, done, sealing.sweep)
+            work.measured["prove_s"] = round(time.perf_counter() - began, 3)
+            checksum, work.sums = sealing.result()
     work.measured.update(
         raw_bytes=filled.measured.raw,
         stored_bytes=filled.measured.stored,
@@ -197,7 +199,12 @@ def _fill(work: Repack, part: Path, done: Done) -> Filled:
     request = work.request
     holes = work.layout.holes
     filled = pipeline.fill(
-        part, holes, jobs=request.jobs, max_memory=request.max_memory, progress=done
+        part,
+        holes,
+        jobs=request.jobs,
+        max_memory=request.max_memory,
+        progress=done,
+        passing=request.prove == "full",
     )
     if work.layout.backend == "hdf5" and not work.source.is_dir():
         from nwbkit.storage.repacking.hdf5 import copy_userblock
@@ -206,7 +213,9 @@ def _fill(work: Repack, part: Path, done: Done) -> Filled:
     return filled
 
 
-def _prove(work: Repack, part: Path, filled: Filled, done: Done) -> tuple[str, dict[str, str]]:
+def _prove(
+    work: Repack, part: Path, filled: Filled, done: Done, sweep: Sweep | None
+) -> tuple[str, dict[str, str]]:
     """Hold the unpublished file against the input; content digest and object digests of it.
 
     Raises
@@ -228,7 +237,12 @@ def _prove(work: Repack, part: Path, filled: Filled, done: Done) -> tuple[str, d
     problems: Mapping[str, str] = {}
     if request.prove == "full":
         problems, _ = check_arrays(
-            part, filled.digests, jobs=request.jobs, max_memory=request.max_memory, progress=done
+            part,
+            filled.digests,
+            jobs=request.jobs,
+            max_memory=request.max_memory,
+            progress=done,
+            read=sweep.read_into if sweep is not None else None,
         )
     elif request.prove == "sample":
         ledger = filled.ledger.by_path(work.layout.holes)

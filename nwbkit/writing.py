@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from nwbkit.storage.pipeline import Filled
     from nwbkit.storage.planning import DatasetPlan
     from nwbkit.storage.publish import Publication
+    from nwbkit.storage.sealing import Sweep
 
 #: Array roles that one writer puts into one dataset as they are: their fill may begin early.
 EARLY = {
@@ -90,6 +90,15 @@ class Work:
         """The identity without the plan: chunks and codecs are no part of what a file says."""
         request = self.request
         return self.settled.identity(segments=request.segments, stub=request.stub)
+
+    @property
+    def passing(self) -> bool:
+        """Whether what is written need not stay in the page cache: only a full proof reads it.
+
+        An HDF5 file is read at once for its checksum where there is no such proof.
+        """
+        prove = self.request.prove
+        return prove == "full" or (prove == "none" and self.request.output.endswith(".zarr"))
 
     def clocked(self, name: str, began: float) -> None:
         """Record how long a step took, in seconds."""
@@ -189,21 +198,23 @@ def write(
     job : Job, optional
         Where what is encoded is kept meanwhile.
     """
-    from nwbkit.storage.publish import output_size, seal
+    from nwbkit.storage.publish import output_size
+    from nwbkit.storage.sealing import Sealing
     from nwbkit.storage.summary import summarise
 
     request = work.request
-    with ThreadPoolExecutor(1) as aside, progress("converting", 0) as done:
+    name = Path(request.output).name if request.checksum else None
+    with progress("converting", 0) as done:
         filled = _fill(work, part, done) if job is None else _fill_job(work, part, done, job)
         # the bytes are final now: they go to the disk and are summed up beside the proof
-        name = Path(request.output).name if request.checksum else None
-        sealed = aside.submit(seal, part, sums_as=name, known=filled.sums)
-        if request.prove != "none":
-            began = time.perf_counter()
-            _prove(work, part, filled, done)
-            work.clocked("prove_s", began)
-        summary = summarise(part, filled.digests)
-        checksum, work.sums = sealed.result()
+        sweep = request.prove == "full"
+        with Sealing(part, sums_as=name, known=filled.sums, sweep=sweep) as sealing:
+            if request.prove != "none":
+                began = time.perf_counter()
+                _prove(work, part, filled, done, sealing.sweep)
+                work.clocked("prove_s", began)
+            summary = summarise(part, filled.digests)
+            checksum, work.sums = sealing.result()
     work.measured.update(
         raw_bytes=filled.measured.raw,
         stored_bytes=filled.measured.stored,
@@ -242,7 +253,8 @@ def _fill(work: Work, part: Path, done: Done) -> Filled:
         _expect(work, work.holes, done)
         work.clocked("skeleton_s", began)
         began = time.perf_counter()
-        filled = filling.finish(part, [h for h in work.holes if h not in early])
+        more = [h for h in work.holes if h not in early]
+        filled = filling.finish(part, more, passing=work.passing)
         work.clocked("fill_s", began)
     return filled
 
@@ -266,7 +278,7 @@ def _fill_job(work: Work, part: Path, done: Done, job: Job) -> Filled:
         work.clocked("fill_s", began)
     _write_skeleton(work, part)
     began = time.perf_counter()
-    with sink_of(part, layout.holes) as sink:
+    with sink_of(part, layout.holes, passing=work.passing) as sink:
         filled = job.join(
             layout, sink, jobs=request.jobs, max_memory=request.max_memory, progress=done
         )
@@ -302,7 +314,13 @@ def _write_skeleton(work: Work, part: Path) -> None:
     assign_object_ids(part, work.settled.identifier)
 
 
-def _prove(work: Work, part: Path, filled: Filled, done: Callable[[int], None]) -> None:
+def _prove(
+    work: Work,
+    part: Path,
+    filled: Filled,
+    done: Callable[[int], None],
+    sweep: Sweep | None,
+) -> None:
     """Decode the unpublished file and hold it against what left the readers.
 
     With ``--prove full`` every chunk is decoded; with ``sample`` the stored bytes of every
@@ -324,7 +342,12 @@ def _prove(work: Work, part: Path, filled: Filled, done: Callable[[int], None]) 
         )
     else:
         problems, _ = check_arrays(
-            part, filled.digests, jobs=request.jobs, max_memory=request.max_memory, progress=done
+            part,
+            filled.digests,
+            jobs=request.jobs,
+            max_memory=request.max_memory,
+            progress=done,
+            read=sweep.read_into if sweep is not None else None,
         )
     problems.update(check_expected(part, work.expected))
     for name, problem in problems.items():

@@ -31,15 +31,21 @@ def is_folder(path: str | Path) -> bool:
     return os.path.isdir(path)
 
 
-def sink_of(path: str | Path, holes: Sequence[Hole]) -> AbstractContextManager[Any]:
-    """What takes the encoded chunks of `holes` into the skeleton at `path`."""
+def sink_of(
+    path: str | Path, holes: Sequence[Hole], *, passing: bool = False
+) -> AbstractContextManager[Any]:
+    """What takes the encoded chunks of `holes` into the skeleton at `path`.
+
+    With `passing`, what the disk has does not stay in the page cache: nobody reads it soon,
+    or all of it is read in order.
+    """
     if is_folder(path):
         from nwbkit.storage.zarr import ChunkFolder
 
-        return ChunkFolder(path, holes)
+        return ChunkFolder(path, holes, passing=passing)
     from nwbkit.storage.hdf5 import ChunkFile
 
-    return ChunkFile(path, holes)
+    return ChunkFile(path, holes, passing=passing)
 
 
 def open_output(path: str | Path) -> AbstractContextManager[Any]:

@@ -16,11 +16,11 @@ import h5py
 from nwbkit.errors import InternalError, IOFailure
 from nwbkit.storage.codec import AnyArray, Bytes, filters_of
 from nwbkit.storage.holes import Hole
-from nwbkit.storage.past import begin_writing
+from nwbkit.storage.past import begin_writing, give_back
 from nwbkit.storage.stored import filter_numbers
 
 #: Bytes after which the kernel is asked to begin writing them to the disk.
-WRITEBACK_BYTES = 64 << 20
+WRITEBACK_BYTES = 32 << 20
 
 
 def io_failure(path: str | Path, error: OSError, doing: str = "write") -> IOFailure:
@@ -36,9 +36,19 @@ def io_failure(path: str | Path, error: OSError, doing: str = "write") -> IOFail
 
 
 class Writeback:
-    """Has the kernel start on dirty pages early, so that the final fsync does not stall."""
+    """Has the kernel start on dirty pages early, so that the final fsync does not stall.
 
-    def __init__(self, path: str | Path) -> None:
+    Parameters
+    ----------
+    path : path
+    passing : bool
+        Whether pages are given back when the disk has them. Those it was asked to write the
+        time before are there by then, if it keeps up.
+    """
+
+    def __init__(self, path: str | Path, *, passing: bool = False) -> None:
+        self._passing = passing
+        self._begun = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._wake = threading.Event()
         self._closing = False
@@ -55,7 +65,11 @@ class Writeback:
             self._wake.clear()
             if self._closing:
                 return
+            size = os.fstat(self._fd).st_size
             begin_writing(self._fd)
+            if self._passing and self._begun:
+                give_back(self._fd, self._begun)
+            self._begun = size
 
     def close(self) -> None:
         """End the thread."""
@@ -72,6 +86,8 @@ class ChunkFile:
     ----------
     path : path
     holes : sequence of Hole
+    passing : bool
+        As of :func:`nwbkit.storage.backends.sink_of`.
 
     Raises
     ------
@@ -81,7 +97,8 @@ class ChunkFile:
         On any failure to write, also when closing.
     """
 
-    def __init__(self, path: str | Path, holes: Sequence[Hole]) -> None:
+    def __init__(self, path: str | Path, holes: Sequence[Hole], *, passing: bool = False) -> None:
+        self._passing = passing
         self._path = path
         self._holes = holes
         self._lock = threading.Lock()
@@ -98,7 +115,7 @@ class ChunkFile:
             raise io_failure(self._path, error, "open") from error
         try:
             self._datasets = {hole.path: self._checked(hole) for hole in self._holes}
-            self._writeback = Writeback(self._path)
+            self._writeback = Writeback(self._path, passing=self._passing)
         except BaseException:
             self._file.close()
             raise

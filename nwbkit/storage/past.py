@@ -1,14 +1,12 @@
 """Writing and reading files past the page cache, where the disk keeps up.
 
-The chunks of a Zarr store are written once and read once more, by the proof. Kept in the page
-cache they would push out what others on the machine need, the sources first; and on virtual
+What a conversion writes is read once more by its proof, and by nobody else soon. Kept in the
+page cache it would push out what others on the machine need, the sources first; and on virtual
 machines that give free memory back to their host, every new page of the cache has to be
-fetched from there (up to 3 s a GB was measured). So a chunk's pages are given back when the
-disk has it, and a file that is no longer in memory is read straight from the disk: the proof
-holds what the disk returns against what was meant. Where the disk is slower than the fill,
-pages are not written yet when they would be given back; they stay, and are read from memory.
-
-An HDF5 file stays in the page cache: it is read twice more, by proof and checksum.
+fetched from there (up to 3 s a GB was measured). So pages are given back when the disk has
+them, and what is no longer in memory is read straight from the disk: the proof holds what the
+disk returns against what was meant. Where the disk is slower than the fill, pages are not
+written yet when they would be given back; they stay, and are read from memory.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from nwbkit.storage.codec import Scratch
 from nwbkit.storage.digests import flat_bytes
@@ -48,10 +47,16 @@ def begin_writing(fd: int) -> None:
         _sync_range(fd, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_WRITE))
 
 
-def give_back(fd: int) -> None:
-    """Give back the pages of a file that are on the disk already."""
+def give_back(fd: int, length: int = 0) -> None:
+    """Give back the pages of a file, or its first `length` bytes, that the disk has already."""
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(fd, 0, length, os.POSIX_FADV_DONTNEED)
+
+
+def page_aligned(raw: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """`size` bytes of `raw`, which has a page more, that begin where a page does."""
+    at = -raw.ctypes.data % PAGE
+    return raw[at : at + size]
 
 
 def read_file(path: Path, scratch: Scratch, name: str) -> memoryview:
@@ -70,29 +75,48 @@ def read_file(path: Path, scratch: Scratch, name: str) -> memoryview:
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(fd).st_size
-        whole = -(-size // PAGE) * PAGE
-        raw = scratch.array(name, (whole + PAGE,), np.uint8)
-        at = -raw.ctypes.data % PAGE
-        room = flat_bytes(raw[at : at + whole])
-        got = 0 if in_memory(fd, size) else min(size, _from_disk(fd, room))
-        while got < size:
-            n = os.preadv(fd, [room[got:size]], got)
-            if n == 0:
-                break
-            got += n
-        return room[:got]
+        whole = -(-os.fstat(fd).st_size // PAGE) * PAGE
+        room = page_aligned(scratch.array(name, (whole + PAGE,), np.uint8), whole)
+        view = flat_bytes(room)
+        return view[: read_block(fd, view, 0)]
     finally:
         os.close(fd)
 
 
-def in_memory(fd: int, size: int) -> bool:
-    """Whether all of a file is in the page cache; True where nobody can tell."""
-    if _mincore is None or not size or not hasattr(os, "O_DIRECT"):
+def read_block(fd: int, room: memoryview, place: int) -> int:
+    """Read pages of a file, from memory if all are there, else past the page cache.
+
+    Parameters
+    ----------
+    fd : int
+        Of no other thread meanwhile.
+    room : memoryview
+        Whole pages.
+    place : int
+        Where a page begins.
+
+    Returns
+    -------
+    int
+        Bytes read; fewer than `room` has only at the file's end.
+    """
+    size = max(0, min(len(room), os.fstat(fd).st_size - place))
+    got = 0 if in_memory(fd, place, size) else min(size, _from_disk(fd, room, place))
+    while got < size:
+        n = os.preadv(fd, [room[got:size]], place + got)
+        if n == 0:
+            break
+        got += n
+    return got
+
+
+def in_memory(fd: int, place: int, size: int) -> bool:
+    """Whether a stretch of a file is in the page cache; True where nobody can tell."""
+    if _mincore is None or size <= 0 or not hasattr(os, "O_DIRECT"):
         return True
     try:
         # writable, since a ctypes pointer can be had of nothing else; nothing touches it
-        with mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE) as pages:
+        with mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, offset=place) as pages:
             start = ctypes.c_char.from_buffer(pages)
             found = np.zeros(-(-size // mmap.PAGESIZE), np.uint8)
             to = ctypes.c_void_p(found.ctypes.data)
@@ -103,12 +127,12 @@ def in_memory(fd: int, size: int) -> bool:
     return bool(failed) or bool((found & 1).all())
 
 
-def _from_disk(fd: int, room: memoryview) -> int:
+def _from_disk(fd: int, room: memoryview, place: int) -> int:
     """Read past the page cache; how many bytes came, 0 where that cannot be done here."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     try:
         fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT)
-        return os.preadv(fd, [room], 0)
+        return os.preadv(fd, [room], place)
     except OSError as error:
         if error.errno not in _UNABLE:
             raise

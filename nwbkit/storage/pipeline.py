@@ -140,6 +140,7 @@ def fill(
     max_memory: int,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
+    passing: bool = False,
 ) -> Filled:
     """Fill the holes of the HDF5 skeleton at `path`.
 
@@ -158,6 +159,8 @@ def fill(
         Called from worker threads, one at a time, with the raw bytes done since last time.
     cancel : threading.Event, optional
         When set, workers stop at their next chunk.
+    passing : bool
+        As of :func:`nwbkit.storage.backends.sink_of`.
 
     Raises
     ------
@@ -171,7 +174,7 @@ def fill(
         `cancel` was set.
     """
     with Filling(holes, jobs=jobs, max_memory=max_memory, progress=progress, cancel=cancel) as f:
-        return f.finish(path)
+        return f.finish(path, passing=passing)
 
 
 class Filling:
@@ -234,13 +237,15 @@ class Filling:
         for feed in self._feeds:
             feed.close()
 
-    def finish(self, path: str | Path, more: Sequence[Hole] = ()) -> Filled:
+    def finish(
+        self, path: str | Path, more: Sequence[Hole] = (), *, passing: bool = False
+    ) -> Filled:
         """Write everything into the skeleton at `path`, `more` holes as well."""
         from nwbkit.storage.backends import sink_of
 
         sys.setswitchinterval(self._interval)
         holes = [*self.holes, *more]
-        with sink_of(path, holes) as sink:
+        with sink_of(path, holes, passing=passing) as sink:
             self._relay.open(sink)
             self._crew.wait()
             digests = fill_into(

@@ -28,7 +28,14 @@ from nwbkit.storage.crew import Crew
 from nwbkit.storage.digests import BlockDigester, DatasetDigest
 from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.plugins import refuse_missing
-from nwbkit.storage.stored import Places, chunk_places, filter_numbers, load_chunk
+from nwbkit.storage.stored import (
+    Places,
+    ReadInto,
+    chunk_places,
+    filter_numbers,
+    load_chunk,
+    read_into,
+)
 from nwbkit.storage.values import digest_dataset, is_plain, nbytes, stored_as
 
 #: As many chunks of one dataset are named; the rest is counted.
@@ -140,14 +147,16 @@ class Reading:
     file : h5py.File
     names : Names
     report : Reporter
-    fd : int
-        The same file, for reads past HDF5.
+    read : callable, optional
+        Reads in the same file, past HDF5.
     """
 
-    def __init__(self, file: Any, names: Names, report: Reporter, fd: int = -1) -> None:
+    def __init__(
+        self, file: Any, names: Names, report: Reporter, read: ReadInto | None = None
+    ) -> None:
         self.file = file
         self.names = names
-        self.fd = fd
+        self.read = read
         self.report = report
         self.out = Decoded()
         self.lock = threading.Lock()
@@ -230,7 +239,8 @@ class Reading:
         if offset not in data.stored:
             return None
         _, place, size = data.stored[offset]
-        return load_chunk(self.fd, place, size, data.chunks, data.dtype, scratch)
+        assert self.read is not None
+        return load_chunk(self.read, place, size, data.chunks, data.dtype, scratch)
 
 
 Task = Callable[[Scratch], None]
@@ -274,6 +284,7 @@ def decode_digests(
     max_memory: int,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
+    read: ReadInto | None = None,
 ) -> Decoded:
     """Decode a file's datasets and return their digests.
 
@@ -291,6 +302,8 @@ def decode_digests(
         Called from worker threads, one at a time, with the raw bytes done since last time.
     cancel : threading.Event, optional
         When set, workers stop at their next chunk.
+    read : callable, optional
+        Reads in the file, past HDF5; default: positioned reads of it.
 
     Returns
     -------
@@ -312,7 +325,8 @@ def decode_digests(
     try:
         try:
             with h5py.File(path, "r") as file:
-                reading = Reading(file, Names(file), Reporter(progress), fd)
+                read = read or functools.partial(read_into, fd)
+                reading = Reading(file, Names(file), Reporter(progress), read)
                 run(reading, dataset_paths, jobs, max_memory, cancel)
         except (RuntimeError, KeyError) as error:
             raise _unreadable(path, error) from error

@@ -18,7 +18,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -38,33 +38,6 @@ def file_checksum(path: str | Path) -> str:
     """
     path = Path(path)
     return folders.store_checksum(path) if path.is_dir() else folders.checksum(path)
-
-
-def seal(
-    part: Path, *, sums_as: str | None = None, known: Mapping[str, str]
-) -> tuple[str, bytes | None]:
-    """Have a finished output on the disk, and sum it up.
-
-    Parameters
-    ----------
-    part : Path
-    sums_as : str, optional
-        The output's name, where ``OUT.sha256`` is wanted.
-    known : mapping of str to str
-        Digests of files of a folder, as they were when they were written.
-
-    Returns
-    -------
-    checksum : str
-        As of :func:`file_checksum`.
-    sums : bytes or None
-        Content of ``OUT.sha256``.
-    """
-    sync_output(part)
-    sums = sha256_lines(part, sums_as) if sums_as is not None else None
-    if part.is_dir():
-        return folders.store_checksum(part, known=known), sums
-    return folders.checksum(part), sums
 
 
 def output_size(path: str | Path) -> int:

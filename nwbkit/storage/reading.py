@@ -9,6 +9,7 @@ the interpreter to itself is opened once more in a process of each thread that r
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
 import multiprocessing
@@ -150,7 +151,8 @@ class StoredRows(Array):
             return values
         mask, place, size = self._stored[offset]
         try:
-            buffer = load_chunk(self._fd, place, size, self._chunks, self.dtype, scratch)
+            read = functools.partial(read_into, self._fd)
+            buffer = load_chunk(read, place, size, self._chunks, self.dtype, scratch)
             return decode(buffer, self._filters, mask, self._chunks, self.dtype, scratch)
         except Undecodable as error:
             raise self._damaged(offset, str(error)) from None

@@ -27,6 +27,7 @@ from nwbkit.storage.digests import DatasetDigest
 from nwbkit.storage.ledger import Entry
 from nwbkit.storage.pipeline import Progress, Reporter
 from nwbkit.storage.prove import Chunked, Reading, Task, do_tasks
+from nwbkit.storage.stored import read_into
 
 #: One line of chunks of so many is decoded.
 SAMPLED = 20
@@ -114,7 +115,7 @@ def _opened(path: Path, report: Reporter) -> Iterator[Reading]:
         fd = os.open(path, os.O_RDONLY)
         try:
             with h5py.File(path, "r") as file:
-                yield Reading(file, Names(file), report, fd)
+                yield Reading(file, Names(file), report, functools.partial(read_into, fd))
         finally:
             os.close(fd)
     except OSError as error:

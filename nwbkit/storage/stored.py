@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 import h5py
@@ -11,6 +12,9 @@ import numpy as np
 
 from nwbkit.storage.codec import Scratch, Undecodable
 from nwbkit.storage.digests import flat_bytes
+
+#: Fills a buffer with what lies at a place of a file; how many bytes are missing.
+ReadInto = Callable[[memoryview, int], int]
 
 #: Offset of a chunk in elements -> filter mask, place in the file, stored size.
 Places = dict[tuple[int, ...], tuple[int, int, int]]
@@ -34,7 +38,12 @@ def chunk_places(dataset: h5py.Dataset) -> Places:
 
 
 def load_chunk(
-    fd: int, place: int, size: int, chunks: tuple[int, ...], dtype: np.dtype[Any], scratch: Scratch
+    read: ReadInto,
+    place: int,
+    size: int,
+    chunks: tuple[int, ...],
+    dtype: np.dtype[Any],
+    scratch: Scratch,
 ) -> memoryview:
     """The stored bytes of one chunk, in a buffer of `scratch`.
 
@@ -47,7 +56,7 @@ def load_chunk(
     if size > 2 * math.prod(chunks) * dtype.itemsize + 4096:
         raise Undecodable(f"chunk claims to be stored in {size} bytes")
     buffer = flat_bytes(scratch.array("stored", (size,), np.uint8))
-    missing = read_into(fd, buffer, place)
+    missing = read(buffer, place)
     if missing:
         raise Undecodable(f"file ends inside of the chunk, {missing} bytes short")
     return buffer

@@ -134,6 +134,8 @@ class ChunkFolder:
     ----------
     path : path
     holes : sequence of Hole
+    passing : bool
+        As of :func:`nwbkit.storage.backends.sink_of`.
 
     Raises
     ------
@@ -143,7 +145,8 @@ class ChunkFolder:
         On any failure to write.
     """
 
-    def __init__(self, path: str | Path, holes: Sequence[Hole]) -> None:
+    def __init__(self, path: str | Path, holes: Sequence[Hole], *, passing: bool = False) -> None:
+        self._passing = passing
         self._path = Path(path)
         self._holes = holes
         self._lock = threading.Lock()
@@ -208,7 +211,8 @@ class ChunkFolder:
                 if held <= keep and len(self._recent) <= RECENT_FILES:
                     return
                 fd, _ = self._recent.popleft()
-            give_back(fd)
+            if self._passing:
+                give_back(fd)
             os.close(fd)
 
     def __exit__(

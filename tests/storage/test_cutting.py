@@ -178,7 +178,7 @@ def on_disk(path, size=100_001):
     with open(path, "rb") as file:
         past.os.fsync(file.fileno())
         past.give_back(file.fileno())
-        if past.in_memory(file.fileno(), size):
+        if past.in_memory(file.fileno(), 0, size):
             pytest.skip("this file system keeps files in memory")
     return path
 
@@ -187,9 +187,9 @@ def test_a_file_that_is_not_in_memory_is_read_past_it(tmp_path):
     path = on_disk(tmp_path / "f")
     data = bytes(past.read_file(path, Scratch(), "x"))
     with open(path, "rb") as file:
-        assert not past.in_memory(file.fileno(), len(data))
+        assert not past.in_memory(file.fileno(), 0, len(data))
         assert file.read() == data
-        assert past.in_memory(file.fileno(), len(data))
+        assert past.in_memory(file.fileno(), 0, len(data))
     assert bytes(past.read_file(path, Scratch(), "x")) == data
 
 
@@ -205,7 +205,7 @@ def test_where_the_cache_cannot_be_passed(tmp_path, monkeypatch, size, unable):
     elif unable == "mincore":
         monkeypatch.setattr(past, "_mincore", None)
     else:
-        monkeypatch.setattr(past, "in_memory", lambda fd, size: False)
+        monkeypatch.setattr(past, "in_memory", lambda fd, place, size: False)
         real = past.os.preadv
         refused = [OSError(past.errno.EINVAL, "not here")]
 
