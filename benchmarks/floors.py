@@ -57,6 +57,7 @@ def findings(result: dict[str, Any]) -> Iterator[Finding]:
         yield from _sizes(name, one)
         if "ceiling" in one:
             yield from _ceiling(name, one["ceiling"])
+            yield from _proving(name, one)
     yield from _memory(result.get("memory", ()))
 
 
@@ -88,8 +89,23 @@ def _ceiling(name: str, ceiling: dict[str, Any]) -> Iterator[Finding]:
             what = f"{name}: efficiency of {ceiling['cores']} cores"
             yield Finding(what, ceiling["efficiency"], 0.85)
     if name == "neuropixels":
-        yield Finding(f"{name}: proof by fill", ceiling["prove_share"], 0.65, most=True)
+        yield Finding(f"{name}: proof by fill, each alone", ceiling["prove_share"], 0.65, most=True)
         yield Finding(f"{name}: proof by sample by fill", ceiling["sample_share"], 0.08, most=True)
+
+
+def proving_adds(one: dict[str, Any]) -> float | None:
+    """Seconds by which a whole process is longer for its full proof."""
+    full, none = (one["measured"].get(side) for side in ("full", "none"))
+    if not full or not none:
+        return None
+    return median(v["wall_s"] for v in full) - median(v["wall_s"] for v in none)
+
+
+def _proving(name: str, one: dict[str, Any]) -> Iterator[Finding]:
+    added, ceiling = proving_adds(one), one["ceiling"]
+    if name == "neuropixels" and added is not None:
+        share = added * ceiling[f"fill_{ceiling['cores']}"] / ceiling["raw_bytes"]
+        yield Finding(f"{name}: what full proving adds, by fill", share, 0.65, most=True)
 
 
 def _memory(rows: Any) -> Iterator[Finding]:

@@ -150,7 +150,7 @@ def _published(work: Repack, progress: ProgressFactory) -> ConversionDocument:
 
 def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDocument:
     from nwbkit.storage.publish import output_size
-    from nwbkit.storage.sealing import Sealing
+    from nwbkit.storage.sealing import Sealing, blocks_kept
 
     request = work.request
     name = work.out.name if request.checksum else None
@@ -163,7 +163,8 @@ def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDoc
         began = time.perf_counter()
         filled = _fill(work, part, done)
         work.measured["fill_s"] = round(time.perf_counter() - began, 3)
-        sweep = request.prove == "full"
+        full = request.prove == "full"
+        sweep = blocks_kept(request.jobs, request.max_memory) if full else 0
         with Sealing(part, sums_as=name, known=filled.sums, sweep=sweep) as sealing:
             began = time.perf_counter()
             content, objects = _prove(work, part, filled, done, sealing.sweep)

@@ -199,7 +199,7 @@ def write(
         Where what is encoded is kept meanwhile.
     """
     from nwbkit.storage.publish import output_size
-    from nwbkit.storage.sealing import Sealing
+    from nwbkit.storage.sealing import Sealing, blocks_kept
     from nwbkit.storage.summary import summarise
 
     request = work.request
@@ -207,7 +207,8 @@ def write(
     with progress("converting", 0) as done:
         filled = _fill(work, part, done) if job is None else _fill_job(work, part, done, job)
         # the bytes are final now: they go to the disk and are summed up beside the proof
-        sweep = request.prove == "full"
+        full = request.prove == "full"
+        sweep = blocks_kept(request.jobs, request.max_memory) if full else 0
         with Sealing(part, sums_as=name, known=filled.sums, sweep=sweep) as sealing:
             if request.prove != "none":
                 began = time.perf_counter()

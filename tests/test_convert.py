@@ -226,8 +226,8 @@ def test_damage_between_writing_and_proving_is_found(
 
     finish = Filling.finish
 
-    def damaging(self: Filling, path: Path, more: Any = ()) -> Any:
-        filled = finish(self, path, more)
+    def damaging(self: Filling, path: Path, *more: Any, **settings: Any) -> Any:
+        filled = finish(self, path, *more, **settings)
         with h5py.File(path, "r+") as f:
             f[self.holes[0].path][7, 1] += 1
         return filled

@@ -23,16 +23,20 @@ from nwbkit.storage.past import page_aligned, read_block
 from nwbkit.storage.publish import sha256_lines, sync_output
 from nwbkit.storage.stored import read_into
 
-#: Read at once, and kept: a proof's threads find what they need among the last blocks.
-BLOCK_BYTES = 4 << 20
-BLOCKS = 16
+#: Read at once.
+BLOCK_BYTES = 2 << 20
 
-#: Blocks by which the sweep may be ahead of what was asked for.
-AHEAD = 6
+
+def blocks_kept(jobs: int, max_memory: int) -> int:
+    """How many blocks a sweep keeps, among which a proof's threads find what they need.
+
+    Each works on a line of chunks, and those who wrote the lines did so side by side.
+    """
+    return max(4, min(8 + 2 * jobs, max_memory // 8 // BLOCK_BYTES))
 
 
 class _Slot:
-    """A place for every sixteenth block; its lock is held while it is filled or read."""
+    """A place for one of the blocks kept; its lock is held while it is filled or read."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -67,18 +71,21 @@ class Sweep:
     Parameters
     ----------
     path : Path
+    blocks : int
+        Kept; by a third of them the sweep may be ahead of what was asked for.
 
     Raises
     ------
     OSError
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, blocks: int = 12) -> None:
         # two, since one is read past the page cache at times
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._other = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._n_blocks = -(-os.fstat(self._fd).st_size // BLOCK_BYTES)
-        self._slots = [_Slot() for _ in range(BLOCKS)]
+        self._slots = [_Slot() for _ in range(blocks)]
+        self._ahead = max(1, blocks // 3)
         self._change = threading.Condition()
         self._done = 0
         self._wanted = 0
@@ -90,8 +97,8 @@ class Sweep:
         try:
             for number in range(self._n_blocks):
                 with self._change:
-                    self._change.wait_for(lambda at=number: at <= self._wanted + AHEAD)  # type: ignore[misc]
-                machine.update(self._slots[number % BLOCKS].load(self._fd, number))
+                    self._wait_until_wanted(number)
+                machine.update(self._slots[number % len(self._slots)].load(self._fd, number))
                 with self._change:
                     self._done = number + 1
                     self._change.notify_all()
@@ -100,6 +107,9 @@ class Sweep:
                 self._ended = True
                 self._change.notify_all()
         return machine.hexdigest()
+
+    def _wait_until_wanted(self, number: int) -> None:
+        self._change.wait_for(lambda: number <= self._wanted + self._ahead)
 
     def read_into(self, buffer: memoryview, place: int) -> int:
         """Fill `buffer` with what lies at `place` of the file; how many bytes are missing."""
@@ -114,13 +124,13 @@ class Sweep:
 
     def _taken(self, number: int, start: int, buffer: memoryview) -> int:
         with self._change:
-            if number >= self._n_blocks or number + BLOCKS <= self._done:
+            if number >= self._n_blocks or number + len(self._slots) <= self._done:
                 return 0
             if number > self._wanted:
                 self._wanted = number
                 self._change.notify_all()
             self._change.wait_for(lambda: self._done > number or self._ended)
-        return self._slots[number % BLOCKS].copy(number, start, buffer)
+        return self._slots[number % len(self._slots)].copy(number, start, buffer)
 
     def release(self) -> None:
         """Nothing more will be asked for: the rest is gone through without waiting."""
@@ -145,15 +155,15 @@ class Sealing:
         The output's name, where ``OUT.sha256`` is wanted.
     known : mapping of str to str
         Digests of files of a folder, as they were when they were written.
-    sweep : bool
-        Whether a proof will read in it.
+    sweep : int
+        Blocks that a sweep keeps, see :func:`blocks_kept`; 0 where no proof will read in it.
     """
 
     def __init__(
-        self, part: Path, *, sums_as: str | None, known: Mapping[str, str], sweep: bool
+        self, part: Path, *, sums_as: str | None, known: Mapping[str, str], sweep: int
     ) -> None:
         self._part, self._name, self._known = part, sums_as, known
-        self.sweep = Sweep(part) if sweep and not part.is_dir() else None
+        self.sweep = Sweep(part, sweep) if sweep and not part.is_dir() else None
 
     def __enter__(self) -> Sealing:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="nwbkit-seal")

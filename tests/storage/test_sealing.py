@@ -28,8 +28,6 @@ BLOCK = 2 * past.PAGE
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(sealing, "BLOCK_BYTES", BLOCK)
-    monkeypatch.setattr(sealing, "BLOCKS", 6)
-    monkeypatch.setattr(sealing, "AHEAD", 2)
 
 
 def file_of(path, size, keep=True):
@@ -61,7 +59,7 @@ def swept(sweep):
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, 7 * BLOCK, 40 * BLOCK + 4097])
 def test_the_checksum_is_that_of_the_file(tmp_path, small, size, keep):
     path = file_of(tmp_path / "f", size, keep)
-    assert swept(Sweep(path))() == checksum(path) == xxhash.xxh3_128_hexdigest(path.read_bytes())
+    assert swept(Sweep(path, 6))() == checksum(path) == xxhash.xxh3_128_hexdigest(path.read_bytes())
 
 
 ORDERS = {
@@ -78,7 +76,7 @@ def test_readers_get_what_is_there(tmp_path, small, order, threads):
     path = file_of(tmp_path / "f", size, keep=False)
     data = path.read_bytes()
     places = ORDERS[order](list(range(0, size, 3001)))
-    sweep = Sweep(path)
+    sweep = Sweep(path, 6)
     result = swept(sweep)
     wrong = []
 
@@ -99,7 +97,7 @@ def test_readers_get_what_is_there(tmp_path, small, order, threads):
 
 def test_it_does_not_run_ahead_of_its_readers(tmp_path, small):
     path = file_of(tmp_path / "f", 40 * BLOCK)
-    sweep = Sweep(path)
+    sweep = Sweep(path, 6)
     result = swept(sweep)
     time.sleep(0.1)
     assert sweep._done <= 3
@@ -116,7 +114,7 @@ def test_what_fails_ends_nobody_elses_reading(tmp_path, small, monkeypatch):
         raise OSError(5, "broken")
 
     monkeypatch.setattr(sealing, "read_block", failing)
-    with Sealing(path, sums_as=None, known={}, sweep=True) as seal:
+    with Sealing(path, sums_as=None, known={}, sweep=6) as seal:
         buffer = bytearray(100)
         assert seal.sweep.read_into(memoryview(buffer), 5 * BLOCK) == 0
         assert bytes(buffer) == path.read_bytes()[5 * BLOCK :][:100]
@@ -124,7 +122,7 @@ def test_what_fails_ends_nobody_elses_reading(tmp_path, small, monkeypatch):
             seal.result()
 
 
-@pytest.mark.parametrize("sweep", [True, False])
+@pytest.mark.parametrize("sweep", [6, 0])
 def test_sealing_a_file(tmp_path, sweep):
     path = file_of(tmp_path / "f.part", 100_000)
     with Sealing(path, sums_as="f.nwb", known={}, sweep=sweep) as seal:
@@ -135,7 +133,7 @@ def test_sealing_a_file(tmp_path, sweep):
 
 def test_leaving_without_a_result_leaves_no_thread(tmp_path, small):
     path = file_of(tmp_path / "f", 40 * BLOCK)
-    with pytest.raises(KeyError), Sealing(path, sums_as=None, known={}, sweep=True):
+    with pytest.raises(KeyError), Sealing(path, sums_as=None, known={}, sweep=6):
         raise KeyError
     assert not [t for t in threading.enumerate() if t.name.startswith("nwbkit-seal")]
 
@@ -162,7 +160,7 @@ def test_a_file_that_passes_the_page_cache(tmp_path, monkeypatch, small, passing
     monkeypatch.setattr(ChunkFile, "_count", slow)
     result = fill(path, [each], jobs=2, max_memory=1 << 28, passing=passing)
     assert bool(given) == passing
-    with Sealing(path, sums_as=None, known={}, sweep=True) as seal:
+    with Sealing(path, sums_as=None, known={}, sweep=6) as seal:
         found = decode_digests(path, jobs=2, max_memory=1 << 28, read=seal.sweep.read_into)
         assert seal.result()[0] == checksum(path)
     assert found.digests == result.digests
