@@ -48,7 +48,7 @@ PIECE_BYTES = 4 << 20
 _one_reader = threading.Lock()
 
 
-@dataclass
+@dataclass(eq=False)
 class Member:
     """A hole in a feed: where its columns lie, its digest so far, its unfinished bands."""
 
@@ -124,6 +124,8 @@ class Feed:
         self._chunk_rows = self._lead_chunk_rows()
         self.slab_rows = self._aligned(self._chunk_rows)
         self._next = 0
+        #: Bytes of each row that whoever works on a slab keeps until all of it is there.
+        self.kept_row_bytes = 0
         #: Spans of rows still to be read, where not all are wanted.
         self.spans: Iterator[tuple[int, int]] | None = None
         self._claim = threading.Lock()
@@ -184,7 +186,9 @@ class Feed:
             digest_rows = block_rows(hole.shape, hole.dtype.itemsize)
             if self.slab_rows % digest_rows:
                 total += 2 * digest_rows * row
-        return total + parts + scratch
+        # the rows that are kept, and their byte planes when they are packed
+        kept = 2 * self.kept_row_bytes * min(self.slab_rows, self.n_rows)
+        return total + parts + scratch + kept
 
     def next(self, scratch: Scratch) -> Span | None:
         """Claim the next slab; None when all are taken.

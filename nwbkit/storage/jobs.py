@@ -68,6 +68,11 @@ class Layout:
             raise InternalError("a job's slabs do not fit its holes")
         for feed, rows in zip(self.feeds, self.slab_rows, strict=True):
             feed.fix(rows)
+            feed.kept_row_bytes = sum(
+                math.prod(m.hole.shape[1:]) * m.hole.dtype.itemsize
+                for m in feed.members
+                if self.keeps_rows(feed, m)
+            )
         self._index = {id(hole): i for i, hole in enumerate(self.holes)}
 
     @classmethod

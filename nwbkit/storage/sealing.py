@@ -89,15 +89,20 @@ class Sweep:
         self._change = threading.Condition()
         self._done = 0
         self._wanted = 0
-        self._ended = False
+        self._stopped = self._ended = False
 
     def run(self) -> str:
-        """Go through the file, as far as is asked for; the xxh3_128 of its bytes."""
+        """Go through the file, as far as is asked for; the xxh3_128 of its bytes.
+
+        What it returns after :meth:`stop` means nothing.
+        """
         machine = xxhash.xxh3_128()
         try:
             for number in range(self._n_blocks):
                 with self._change:
                     self._wait_until_wanted(number)
+                    if self._stopped:
+                        break
                 machine.update(self._slots[number % len(self._slots)].load(self._fd, number))
                 with self._change:
                     self._done = number + 1
@@ -138,8 +143,14 @@ class Sweep:
             self._wanted = self._n_blocks
             self._change.notify_all()
 
+    def stop(self) -> None:
+        """Nobody wants the checksum any more."""
+        with self._change:
+            self._stopped = True
+        self.release()
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. Nothing may be running."""
         os.close(self._fd)
         os.close(self._other)
 
@@ -190,7 +201,7 @@ class Sealing:
 
     def __exit__(self, *exc: Any) -> None:
         if self.sweep is not None:
-            self.sweep.release()
+            self.sweep.stop()  # of no consequence where the result has been had
         self._pool.shutdown()
         if self.sweep is not None:
             self.sweep.close()

@@ -51,13 +51,16 @@ def _array(data: Chunked) -> Dataset:
 class StoreReading(Reading):
     """One pass over a store; a context manager.
 
-    While a chunk is decoded, the next one abreast is being read.
+    While a chunk is decoded, the next one abreast is being read; while the last one is, the
+    first of a line that nobody has begun.
     """
 
     def __init__(self, file: Any, names: Names, report: Reporter) -> None:
         super().__init__(file, names, report)
         self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="nwbkit-ahead")
         self._mine = threading.local()
+        #: By dataset: first row of the last line of chunks that was begun or read ahead.
+        self._line: dict[str, int] = {}
 
     def __enter__(self) -> StoreReading:
         return self
@@ -84,7 +87,7 @@ class StoreReading(Reading):
         """
         chain, path = _array(data).chain, _chunk_path(data, offset)
         stored = self.load(data, offset, scratch)
-        following = _next_abreast(data, offset)
+        following = self._following(data, offset)
         if following is not None:
             self._begin(_chunk_path(data, following), scratch)
         out = scratch.array("unpacked", (chain.size + _MARGIN,), np.uint8)
@@ -92,6 +95,16 @@ class StoreReading(Reading):
             return chain.decode(stored, out)
         except ChunkError as error:
             raise Undecodable(f"file '{path.name}': {error}") from None
+
+    def _following(self, data: Chunked, offset: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Which chunk this thread will want next, as far as can be told."""
+        with self.lock:
+            last = self._line[data.path] = max(self._line.get(data.path, 0), offset[0])
+            abreast = _next_abreast(data, offset)
+            if abreast is not None or last + data.chunks[0] >= data.shape[0]:
+                return abreast
+            self._line[data.path] = last + data.chunks[0]
+        return (last + data.chunks[0], *(0 for _ in offset[1:]))
 
     def _begin(self, path: Path, scratch: Scratch) -> Future[memoryview]:
         """Have a file read into the buffer that the one in use does not lie in."""

@@ -169,3 +169,14 @@ def test_remove_leaves_what_is_not_ours(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     packs.remove(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_rows_that_are_kept_count_as_memory():
+    """Chunks that do not end with slabs are made when packs are joined: all rows are held."""
+    values = np.zeros((600_000, 16), "<i2")
+    source = Memory(values, piecewise=True)
+    each = hole(values.shape, "<i2", P((777, 16)), source=source, key="a")
+    layout = Layout.of([each])
+    feed = layout.feeds[0]
+    assert layout.keeps_rows(feed, feed.members[0])
+    assert feed.worker_bytes() >= 3 * feed.slab_rows * feed.row_bytes

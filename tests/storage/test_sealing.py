@@ -131,10 +131,12 @@ def test_sealing_a_file(tmp_path, sweep):
     assert sums == f"{hashlib.sha256(path.read_bytes()).hexdigest()}  f.nwb\n".encode()
 
 
-def test_leaving_without_a_result_leaves_no_thread(tmp_path, small):
+def test_leaving_without_a_result_stops_it(tmp_path, small):
+    """Ctrl-C during the proof of a large file does not wait until all of it has been read."""
     path = file_of(tmp_path / "f", 40 * BLOCK)
-    with pytest.raises(KeyError), Sealing(path, sums_as=None, known={}, sweep=6):
+    with pytest.raises(KeyError), Sealing(path, sums_as=None, known={}, sweep=6) as seal:
         raise KeyError
+    assert seal.sweep._done < 40
     assert not [t for t in threading.enumerate() if t.name.startswith("nwbkit-seal")]
 
 
