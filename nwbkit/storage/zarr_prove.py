@@ -124,12 +124,13 @@ class StoreReading(Reading):
         """
         path = _chunk_path(data, offset)
         begun: Future[memoryview] | None = getattr(self._mine, "future", None)
-        self._mine.future = None
         if begun is not None and self._mine.path != path:
             wait([begun])  # it has a buffer that is about to be used
             begun = None
+        future = begun or self._begin(path, scratch)
+        self._mine.future = None
         try:
-            return (begun or self._begin(path, scratch)).result()
+            return future.result()
         except FileNotFoundError:
             raise Undecodable(f"file '{path.name}' is missing") from None
         except OSError as error:
