@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nwbkit.storage.pipeline import Filled
     from nwbkit.storage.publish import Publication
     from nwbkit.storage.repacking.equal import Contents
-    from nwbkit.storage.sealing import Sweep
+    from nwbkit.storage.stored import ReadInto
     from nwbkit.writing import Done, ProgressFactory
 
 
@@ -163,11 +163,10 @@ def _write(work: Repack, part: Path, progress: ProgressFactory) -> ConversionDoc
         began = time.perf_counter()
         filled = _fill(work, part, done)
         work.measured["fill_s"] = round(time.perf_counter() - began, 3)
-        full = request.prove == "full"
-        sweep = blocks_kept(request.jobs, request.max_memory) if full else 0
+        sweep = blocks_kept(request.prove, request.jobs, request.max_memory)
         with Sealing(part, sums_as=name, known=filled.sums, sweep=sweep) as sealing:
             began = time.perf_counter()
-            content, objects = _prove(work, part, filled, done, sealing.sweep)
+            content, objects = _prove(work, part, filled, done, sealing.read)
             work.measured["prove_s"] = round(time.perf_counter() - began, 3)
             checksum, work.sums = sealing.result()
     work.measured.update(
@@ -196,6 +195,7 @@ def _skeleton(work: Repack, part: Path) -> None:
 
 def _fill(work: Repack, part: Path, done: Done) -> Filled:
     from nwbkit.storage import pipeline
+    from nwbkit.storage.past import passes
 
     request = work.request
     holes = work.layout.holes
@@ -205,7 +205,7 @@ def _fill(work: Repack, part: Path, done: Done) -> Filled:
         jobs=request.jobs,
         max_memory=request.max_memory,
         progress=done,
-        passing=request.prove == "full",
+        passing=passes(request.prove, work.layout.backend),
     )
     if work.layout.backend == "hdf5" and not work.source.is_dir():
         from nwbkit.storage.repacking.hdf5 import copy_userblock
@@ -215,7 +215,7 @@ def _fill(work: Repack, part: Path, done: Done) -> Filled:
 
 
 def _prove(
-    work: Repack, part: Path, filled: Filled, done: Done, sweep: Sweep | None
+    work: Repack, part: Path, filled: Filled, done: Done, read: ReadInto | None
 ) -> tuple[str, dict[str, str]]:
     """Hold the unpublished file against the input; content digest and object digests of it.
 
@@ -243,7 +243,7 @@ def _prove(
             jobs=request.jobs,
             max_memory=request.max_memory,
             progress=done,
-            read=sweep.read_into if sweep is not None else None,
+            read=read,
         )
     elif request.prove == "sample":
         ledger = filled.ledger.by_path(work.layout.holes)

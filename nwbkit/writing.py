@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nwbkit.storage.pipeline import Filled
     from nwbkit.storage.planning import DatasetPlan
     from nwbkit.storage.publish import Publication
-    from nwbkit.storage.sealing import Sweep
+    from nwbkit.storage.stored import ReadInto
 
 #: Array roles that one writer puts into one dataset as they are: their fill may begin early.
 EARLY = {
@@ -93,12 +93,11 @@ class Work:
 
     @property
     def passing(self) -> bool:
-        """Whether what is written need not stay in the page cache: only a full proof reads it.
+        """See :func:`nwbkit.storage.past.passes`."""
+        from nwbkit.storage.backends import backend_of
+        from nwbkit.storage.past import passes
 
-        An HDF5 file is read at once for its checksum where there is no such proof.
-        """
-        prove = self.request.prove
-        return prove == "full" or (prove == "none" and self.request.output.endswith(".zarr"))
+        return passes(self.request.prove, backend_of(self.request.output))
 
     def clocked(self, name: str, began: float) -> None:
         """Record how long a step took, in seconds."""
@@ -207,12 +206,11 @@ def write(
     with progress("converting", 0) as done:
         filled = _fill(work, part, done) if job is None else _fill_job(work, part, done, job)
         # the bytes are final now: they go to the disk and are summed up beside the proof
-        full = request.prove == "full"
-        sweep = blocks_kept(request.jobs, request.max_memory) if full else 0
+        sweep = blocks_kept(request.prove, request.jobs, request.max_memory)
         with Sealing(part, sums_as=name, known=filled.sums, sweep=sweep) as sealing:
             if request.prove != "none":
                 began = time.perf_counter()
-                _prove(work, part, filled, done, sealing.sweep)
+                _prove(work, part, filled, done, sealing.read)
                 work.clocked("prove_s", began)
             summary = summarise(part, filled.digests)
             checksum, work.sums = sealing.result()
@@ -320,7 +318,7 @@ def _prove(
     part: Path,
     filled: Filled,
     done: Callable[[int], None],
-    sweep: Sweep | None,
+    read: ReadInto | None,
 ) -> None:
     """Decode the unpublished file and hold it against what left the readers.
 
@@ -348,7 +346,7 @@ def _prove(
             jobs=request.jobs,
             max_memory=request.max_memory,
             progress=done,
-            read=sweep.read_into if sweep is not None else None,
+            read=read,
         )
     problems.update(check_expected(part, work.expected))
     for name, problem in problems.items():

@@ -148,9 +148,16 @@ def padded(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> AnyArray:
     if block.shape == plan.chunks:
         return block
     whole = scratch.array("padded", plan.chunks, block.dtype)
-    whole[...] = np.zeros((), block.dtype)
-    whole[tuple(slice(0, n) for n in block.shape)] = block
+    corner_of(whole, block.shape)[...] = block
     return whole
+
+
+def corner_of(whole: AnyArray, shape: tuple[int, ...]) -> AnyArray:
+    """Where values of `shape` go in `whole`; what lies beside them is zeroed."""
+    if whole.shape == shape:
+        return whole
+    whole[...] = np.zeros((), whole.dtype)
+    return whole[tuple(slice(0, n) for n in shape)]
 
 
 def compress(block: AnyArray, plan: DatasetPlan, scratch: Scratch) -> Bytes:
@@ -221,10 +228,7 @@ class Planes:
         """Take in the next rows."""
         planes = self._planes[:, self._at : self._at + len(rows)]
         self._at += len(rows)
-        if rows.shape[1:] != self._plan.chunks[1:]:
-            planes[...] = 0
-            planes = planes[(slice(None), slice(None), *(slice(0, n) for n in rows.shape[1:]))]
-        shuffle(rows, planes)
+        shuffle(rows, corner_of(planes, (len(planes), *rows.shape)))
 
     def finish(self) -> Bytes:
         """The stored bytes."""

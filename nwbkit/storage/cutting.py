@@ -1,8 +1,8 @@
 """Cutting rows into chunks: at once where they are all there, piece by piece where they come so.
 
-A piece of rows is small enough to be still in the core's cache when it is digested and cut. A
-chunk that has the rows of many pieces is built up from them in the form in which its codec
-takes them (:class:`Builder`): byte planes for deflate, finished frames for blosc.
+A chunk that has the rows of many pieces is built up from them in the form in which its codec
+takes them (:class:`Builder`): byte planes for deflate, finished frames for blosc. Its rows as
+they were read need not be held together then.
 """
 
 from __future__ import annotations

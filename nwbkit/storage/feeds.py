@@ -1,8 +1,8 @@
 """Feeds: what is read together, in slabs, and what each worker needs memory for.
 
 A feed is one reader and the holes that are cut from its rows. A slab is a stretch of whole
-rows that one worker carries through all steps. Where the reader can do it cheaply, the slab is
-read in pieces, so that each is digested and cut while it is still in the core's cache.
+rows that one worker carries through all steps. A long one is read in pieces, where the reader
+can do that cheaply, so that it need not be in memory as a whole.
 """
 
 from __future__ import annotations

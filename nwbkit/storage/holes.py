@@ -19,6 +19,7 @@ from nwbkit.storage.codec import (
     Bytes,
     Planes,
     Scratch,
+    corner_of,
     encode,
     filters_of,
     shuffles,
@@ -146,10 +147,7 @@ class _Rows:
         """Take in the next rows."""
         part = self._rows[self._at : self._at + len(rows)]
         self._at += len(rows)
-        if rows.shape != part.shape:
-            part[...] = np.zeros((), part.dtype)
-            part = part[(slice(None), *(slice(0, n) for n in rows.shape[1:]))]
-        part[...] = rows
+        corner_of(part, rows.shape)[...] = rows
 
     def finish(self) -> Bytes:
         """The stored bytes."""

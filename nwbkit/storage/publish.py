@@ -18,7 +18,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -31,13 +31,13 @@ from nwbkit.storage.lock import OutputLock, dead_claims
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def file_checksum(path: str | Path) -> str:
+def file_checksum(path: str | Path, known: Mapping[str, str] | None = None) -> str:
     """Digest of an output, 32 hex digits: the xxh3_128 of a file's bytes, or of a folder's list.
 
-    See :func:`nwbkit.storage.folders.store_checksum` for the latter.
+    See :func:`nwbkit.storage.folders.store_checksum` for the latter, and for `known`.
     """
     path = Path(path)
-    return folders.store_checksum(path) if path.is_dir() else folders.checksum(path)
+    return folders.store_checksum(path, known=known) if path.is_dir() else folders.checksum(path)
 
 
 def output_size(path: str | Path) -> int:

@@ -18,20 +18,22 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from nwbkit.storage import folders
-from nwbkit.storage.past import page_aligned, read_block
-from nwbkit.storage.publish import sha256_lines, sync_output
-from nwbkit.storage.stored import read_into
+from nwbkit.storage.past import PAGE, page_aligned, read_block
+from nwbkit.storage.publish import file_checksum, sha256_lines, sync_output
+from nwbkit.storage.stored import ReadInto, read_into
 
 #: Read at once.
 BLOCK_BYTES = 2 << 20
 
 
-def blocks_kept(jobs: int, max_memory: int) -> int:
-    """How many blocks a sweep keeps, among which a proof's threads find what they need.
+def blocks_kept(prove: str, jobs: int, max_memory: int) -> int:
+    """How many blocks a sweep keeps, among which a full proof's threads find what they need.
 
-    Each works on a line of chunks, and those who wrote the lines did so side by side.
+    Each works on a line of chunks, and those who wrote the lines did so side by side. Other
+    proofs need no sweep: 0.
     """
+    if prove != "full":
+        return 0
     return max(4, min(8 + 2 * jobs, max_memory // 8 // BLOCK_BYTES))
 
 
@@ -48,7 +50,7 @@ class _Slot:
         """Fill it with a block of the file; the bytes."""
         with self.lock:
             if self.room is None:
-                self.room = page_aligned(np.empty(BLOCK_BYTES + 4096, np.uint8), BLOCK_BYTES)
+                self.room = page_aligned(np.empty(BLOCK_BYTES + PAGE, np.uint8), BLOCK_BYTES)
             self.number, self.size = -1, 0
             view = memoryview(self.room)  # type: ignore[arg-type]
             self.size = read_block(fd, view, number * BLOCK_BYTES)
@@ -182,6 +184,11 @@ class Sealing:
         self._summed: Future[str] = self._pool.submit(self._checksum)
         return self
 
+    @property
+    def read(self) -> ReadInto | None:
+        """Reads in the file as the sweep goes; None where there is no sweep."""
+        return self.sweep.read_into if self.sweep is not None else None
+
     def _sync(self) -> bytes | None:
         sync_output(self._part)
         return sha256_lines(self._part, self._name) if self._name is not None else None
@@ -189,9 +196,7 @@ class Sealing:
     def _checksum(self) -> str:
         if self.sweep is not None:
             return self.sweep.run()
-        if self._part.is_dir():
-            return folders.store_checksum(self._part, known=self._known)
-        return folders.checksum(self._part)
+        return file_checksum(self._part, self._known)
 
     def result(self) -> tuple[str, bytes | None]:
         """Wait for it: the checksum, and the content of ``OUT.sha256`` where that is wanted."""

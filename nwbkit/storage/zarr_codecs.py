@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nwbkit.storage.codec import AnyArray, Bytes, Scratch, compress, padded
+from nwbkit.storage.codec import AnyArray, Bytes, Scratch, compress, corner_of, padded
 from nwbkit.storage.digests import flat_bytes
 from nwbkit.storage.planning import DatasetPlan
 from nwbkit.zarrs.blosc import (
@@ -158,10 +158,7 @@ class Frames:
         size = len(rows) * self._row
         place = self._buffer[self._held : self._held + size].view(self._dtype)
         place = place.reshape(len(rows), *self._chunks[1:])
-        if rows.shape != place.shape:
-            place[...] = np.zeros((), place.dtype)
-            place = place[(slice(None), *(slice(0, n) for n in rows.shape[1:]))]
-        np.copyto(place, rows)
+        corner_of(place, rows.shape)[...] = rows
         self._rows += len(rows)
         self._pack(self._held + size)
 

@@ -93,8 +93,8 @@ class Array(Stream):
         Rows that the source can only read together (a record, a strip, a chunk): stretches
         that begin and end at multiples of it are cheapest. 0 where any stretch will do.
     piecewise : bool
-        Whether stretches of a megabyte cost no more a byte than long ones, so that rows can be
-        digested and encoded while they are still in the core's cache.
+        Whether stretches of some megabytes cost no more a byte than long ones, so that a long
+        one need not be in memory as a whole.
     concurrency : {"threads", "hdf5", "process", "serial"}
     group : hashable, optional
         Streams of equal `group` are cut from the same rows of the same files; reading

@@ -92,7 +92,7 @@ class Dataset(Node):
             return self.folder / "0"
         return self.folder / self.separator.join(map(str, index))
 
-    def read_chunk(self, index: tuple[int, ...], out: AnyArray | None = None) -> AnyArray:
+    def read_chunk(self, index: tuple[int, ...]) -> AnyArray:
         """Decode one chunk.
 
         Raises
@@ -105,7 +105,7 @@ class Dataset(Node):
         except FileNotFoundError:
             raise ChunkError(f"file '{path.name}' is missing") from None
         try:
-            return self.chain.decode(data, out)
+            return self.chain.decode(data)
         except ChunkError as error:
             raise ChunkError(f"file '{path.name}': {error}") from None
 
